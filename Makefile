@@ -1,0 +1,57 @@
+# dexkit's commands; `make` lists them. Everything lives in .venv, nothing global.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CORE := $(wildcard native/src/*.[ch] native/include/*.h host/build_core.py setup.py)
+
+.PHONY: help setup build test lint bench fuzz demo docs generate clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# What each goal needs beyond the base install is an extra of pyproject.toml; a stamp remembers it is there.
+$(VENV)/.base: $(BIN)/python pyproject.toml $(CORE)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.base
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.base
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	@touch $@
+
+setup: $(VENV)/.dev ## make .venv with all that development needs
+
+build: $(VENV)/.base ## compile the C core and install dexkit into .venv
+
+test: $(VENV)/.dev ## run all tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev ## check style, types and generated files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m dexkit.protocol.generate --check
+
+bench: $(VENV)/.bench ## race dexkit against its peers and print one table
+	$(BIN)/python -m benchmarks
+
+fuzz: $(VENV)/.dev ## throw damaged bytes and samples at the C core for some minutes
+	$(BIN)/python -m tests.fuzz
+
+demo: $(VENV)/.base ## score three simulated tests and make a page to look at
+	$(BIN)/dexkit demo
+
+docs: $(VENV)/.base ## write the generated documentation
+	$(BIN)/python -m dexkit.protocol.generate
+
+generate: docs ## write everything that follows from the schema
+
+clean: ## remove all that was built
+	rm -rf $(VENV) build dist out host/*.egg-info host/dexkit/_core.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Races of dexkit against named peers: ``make bench`` prints one table."""

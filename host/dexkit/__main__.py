@@ -1,0 +1,5 @@
+"""``python -m dexkit`` is ``dexkit``."""
+
+from dexkit.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""Ports, connection, clock and replay."""

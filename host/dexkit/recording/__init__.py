@@ -1,0 +1,1 @@
+"""Recordings: the truth from which every score can be computed again."""

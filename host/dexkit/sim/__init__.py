@@ -1,0 +1,1 @@
+"""A simulated world with exact truth, for tests and demonstrations."""

@@ -1,0 +1,56 @@
+/* The common face of the four segmenters. In C because archives are scored again whole, and because the
+ * same few lines then serve every language that can call C. */
+#include <math.h>   // isfinite
+#include <stdlib.h> // calloc, free
+#include "segmenter.h"
+
+struct dk_segmenter {
+    const dk_segmenter_ops *ops;
+    double state[]; /* doubles, so that the state is aligned */
+};
+
+static const dk_segmenter_ops *ops_of(enum dk_object object)
+{
+    switch (object) {
+    case DK_OBJECT_CUP: return &dk_cup_ops;
+    case DK_OBJECT_COASTER: return &dk_coaster_ops;
+    case DK_OBJECT_BUTTON_BOARD: return &dk_button_board_ops;
+    case DK_OBJECT_PEGBOARD: return &dk_pegboard_ops;
+    }
+    return NULL;
+}
+
+size_t dk_columns(enum dk_object object)
+{
+    const dk_segmenter_ops *ops = ops_of(object);
+    return ops ? ops->columns : 0;
+}
+
+dk_segmenter *dk_segmenter_new(enum dk_object object, double rate_hz, const double *settings,
+                               size_t n_settings)
+{
+    const dk_segmenter_ops *ops = ops_of(object);
+    if (!ops || !(rate_hz >= 10.0 && rate_hz <= 10000.0) || n_settings != ops->n_settings)
+        return NULL;
+    dk_segmenter *segmenter = calloc(1, sizeof *segmenter + ops->state_size);
+    if (!segmenter)
+        return NULL;
+    segmenter->ops = ops;
+    ops->init(segmenter->state, rate_hz, settings);
+    return segmenter;
+}
+
+void dk_segmenter_free(dk_segmenter *segmenter)
+{
+    free(segmenter);
+}
+
+size_t dk_segmenter_push(dk_segmenter *segmenter, const float *rows, size_t n_rows, dk_events *events)
+{
+    return segmenter->ops->push(segmenter->state, rows, n_rows, events);
+}
+
+void dk_segmenter_finish(dk_segmenter *segmenter, dk_events *events)
+{
+    segmenter->ops->finish(segmenter->state, events);
+}

@@ -1,0 +1,53 @@
+"""Every C segmenter gives the events of its Python twin, bit for bit, for every chunking."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dexkit import segment
+from dexkit.core import lib
+from dexkit.protocol.tables import TABLE
+from dexkit.segment import reference
+
+PAIRS = {
+    "cup": (segment.CupSegmenter, reference.CupSegmenter),
+    "coaster": (segment.CoasterSegmenter, reference.CoasterSegmenter),
+    "button_board": (segment.ButtonsSegmenter, reference.ButtonsSegmenter),
+    "pegboard": (segment.PegsSegmenter, reference.PegsSegmenter),
+}
+
+
+def in_chunks(segmenter, samples, cuts):
+    """Return the events of samples pushed in pieces."""
+    edges = [0, *sorted(cuts), len(samples)]
+    pieces = [segmenter.push(samples[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
+    return np.concatenate([*pieces, segmenter.finish()])
+
+
+@pytest.mark.skipif(lib is None, reason="the C core is not built")
+@pytest.mark.parametrize("object_kind", PAIRS)
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_c_equals_twin_on_random_walks(object_kind, data):
+    fast, slow = PAIRS[object_kind]
+    seed = data.draw(st.integers(0, 2**32 - 1))
+    n = data.draw(st.integers(0, 600))
+    rate_hz = data.draw(st.sampled_from([10.0, 80.0, 200.0, 320.0]))
+    cuts = data.draw(st.lists(st.integers(0, n), max_size=8))
+    rng = np.random.default_rng(seed)
+    columns = TABLE[object_kind]
+    samples = np.empty((n, len(columns)), np.float32)
+    for k, name in enumerate(columns):
+        if name.startswith(("touch", "entry", "seated")):
+            samples[:, k] = np.cumsum(rng.random(n) < 0.05) % 2
+        else:
+            steps = rng.normal(0, 0.02, n) + (rng.random(n) < 0.02) * rng.normal(0, 2, n)
+            samples[:, k] = np.cumsum(steps)
+    if data.draw(st.booleans()):
+        samples[rng.random(samples.shape) < 0.05] = np.nan
+    if data.draw(st.booleans()):
+        samples[rng.random(samples.shape) < 0.01] = rng.choice([np.inf, -np.inf, 1e30, -1e30])
+    expected = in_chunks(slow(rate_hz), samples, [])
+    got = in_chunks(fast(rate_hz), samples, cuts)
+    assert got.tobytes() == expected.tobytes()

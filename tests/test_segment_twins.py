@@ -1,5 +1,7 @@
 """Every C segmenter gives the events of its Python twin, bit for bit, for every chunking."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -21,7 +23,7 @@ PAIRS = {
 def in_chunks(segmenter, samples, cuts):
     """Return the events of samples pushed in pieces."""
     edges = [0, *sorted(cuts), len(samples)]
-    pieces = [segmenter.push(samples[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [segmenter.push(samples[a:b]) for a, b in pairwise(edges)]
     return np.concatenate([*pieces, segmenter.finish()])
 
 

@@ -1,0 +1,73 @@
+"""What scoring one recording gives: values, events, and what a page needs to draw them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dexkit.score.measure import Value
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One curve to look at.
+
+    Parameters
+    ----------
+    name
+        Plain words with the unit: ``Liquid in the cup (g)``.
+    t_s
+        float64 (n,), seconds from the recording's start, or (first, rate_hz) for evenly spaced samples.
+    y
+        float (n,); NaN where nothing was measured.
+    contact
+        Whether it is an on/off contact, drawn as a bar.
+    """
+
+    name: str
+    t_s: NDArray[np.float64] | tuple[float, float]
+    y: NDArray[np.floating]
+    contact: bool = False
+
+
+@dataclass(frozen=True)
+class Band:
+    """A stretch of time that is special, drawn behind the curves.
+
+    Parameters
+    ----------
+    start_s, end_s
+        Seconds from the recording's start.
+    kind
+        ``phase`` (a part of the task), ``disturbed`` or ``lost`` (not measured).
+    text
+        Plain words: ``transport``, ``a hand on the glass``.
+    """
+
+    start_s: float
+    end_s: float
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a scorer returns: every object has one function ``score(recording) -> Scored``.
+
+    Parameters
+    ----------
+    values
+        One for each measure and part, in the order in which a person would read them.
+    events
+        EVENT_DTYPE, times in seconds from the recording's start.
+    traces, bands
+        What the page draws; derived from arrays that scoring needed anyway.
+    notes
+        Facts a reader must know, one sentence each: spikes left out, gaps, a rate that was guessed.
+    """
+
+    values: tuple[Value, ...]
+    events: NDArray[np.void]
+    traces: tuple[Trace, ...] = ()
+    bands: tuple[Band, ...] = ()
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,171 @@
+"""The cup and the coaster as functions of time: what their sensors say of a plan."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dexkit.sim.cup_plan import CUP_KG, DRINK_PHASES_S, GLASS_KG, GRAVITY_MS2, CupPlan
+from dexkit.sim.liquid import FULL_KG, spill_deg
+from dexkit.sim.movement import bursts
+from dexkit.sim.noise import COASTER_CELL, FOOT_CELL, INNER_CELL, uniform, white
+from dexkit.sim.person import Person
+
+Floats = NDArray[np.float64]
+
+FOOT_PLATE_KG = 0.008  # hangs under the foot's cell, so the cell feels the tilt a little
+ACCEL_NOISE_MS2, ACCEL_STEP_MS2 = 0.008, 0.122e-3 * GRAVITY_MS2  # LSM6DSOX at +-4 g
+GYRO_NOISE_RADS, GYRO_STEP_RADS = 0.0008, np.radians(17.5e-3)  # LSM6DSOX at +-500 deg/s
+
+
+class CupWorld:
+    """A cup that follows a plan."""
+
+    def __init__(self, plan: CupPlan, seed: int) -> None:
+        self.plan = plan
+        self.seed = seed
+        self.truth = sorted((t_s, kind, 0) for t_s, kind in plan.cup_truth)
+        chance = uniform(seed, 300, np.arange(8, dtype=np.int64))
+        self._off_axis_n = 0.16 * (chance[0] - 0.5)
+        self._accel_bias_ms2 = 0.10 * (chance[1:4] - 0.5)
+        self._gyro_bias_rads = np.radians(1.0) * (chance[4:7] - 0.5)
+
+    def mass_kg(self, t_s: Floats) -> Floats:
+        """Return the true mass of liquid in the cup."""
+        return np.interp(t_s, self.plan.mass_t_s, self.plan.mass_kg)
+
+    def read(self, t_s: Floats) -> NDArray[np.float32]:
+        """Return what the cup's sensors say at these times: float32 (n, 8), columns as in the schema."""
+        t_s = np.asarray(t_s, np.float64)
+        plan, person = self.plan, self.plan.person
+        tilt, lean, tilt_rate, lean_rate = (np.radians(x) for x in plan.tilt_at(t_s))
+        turn_rate = np.radians(plan.turn_deg.velocity(t_s))
+        held = plan.held.position(t_s)
+        bearing = plan.contact.at(t_s)
+        shake = person.tremor_ms2 * plan.aloft.position(t_s)  # the table stops the hand's shaking
+        world = (
+            plan.side_m.acceleration(t_s) + 0.6 * shake * person.tremor.value(t_s + 5.0),
+            plan.forward_m.acceleration(t_s) + 0.5 * shake * person.tremor.value(t_s + 7.0),
+            plan.up_m.acceleration(t_s) + 0.7 * shake * person.tremor.value(t_s) + GRAVITY_MS2,
+        )
+        # Body axes: tilt about x, then lean about y; the turn about the vertical comes first of all.
+        sin_a, cos_a, sin_b, cos_b = np.sin(tilt), np.cos(tilt), np.sin(lean), np.cos(lean)
+        across = -sin_a * world[1] + cos_a * world[2]
+        accel = np.stack(
+            [
+                cos_b * world[0] - sin_b * across,
+                cos_a * world[1] + sin_a * world[2],
+                sin_b * world[0] + cos_b * across + bursts(t_s, plan.shocks),
+            ]
+        )
+        gyro = np.stack(
+            [
+                tilt_rate * cos_b - turn_rate * sin_b * cos_a,
+                lean_rate + turn_rate * sin_a,
+                tilt_rate * sin_b + turn_rate * cos_b * cos_a,
+            ]
+        )
+        mass_kg = self.mass_kg(t_s)
+        grip_n = 0.08 * person.tremor_ms2 * held * bearing * person.tremor.value(t_s)
+        pushed_n = (bursts(t_s, plan.pushes) + grip_n) * np.minimum(1.0, 8.0 * bearing)
+        weight_n = (CUP_KG + mass_kg) * GRAVITY_MS2
+        foot_n = np.maximum(bearing * weight_n + pushed_n, 0.0)
+        foot_n += self._off_axis_n * sin_a + FOOT_PLATE_KG * (GRAVITY_MS2 - accel[2]) * (bearing == 0)
+        step_s, step_n = np.array(plan.weight_steps).reshape(-1, 2).T
+        foot_n += FOOT_CELL.creeping(t_s, step_s, step_n) + FOOT_CELL.errors(self.seed, 0, t_s)
+        inner_n = mass_kg * accel[2] + 0.01 * mass_kg * GRAVITY_MS2 * sin_a + bursts(t_s, plan.sloshes)
+        inner_n += INNER_CELL.errors(self.seed, 20, t_s)
+        columns = [foot_n, inner_n]
+        for axis in range(3):
+            value = accel[axis] + self._accel_bias_ms2[axis]
+            value = value + ACCEL_NOISE_MS2 * white(self.seed, 40 + axis, t_s)
+            columns.append(np.rint(value / ACCEL_STEP_MS2) * ACCEL_STEP_MS2)
+        for axis in range(3):
+            value = gyro[axis] + self._gyro_bias_rads[axis]
+            value = value + GYRO_NOISE_RADS * white(self.seed, 50 + axis, t_s)
+            columns.append(np.rint(value / GYRO_STEP_RADS) * GYRO_STEP_RADS)
+        return np.stack(columns, axis=1).astype(np.float32)
+
+
+class CoasterWorld:
+    """The coaster under the receiving glass of the same plan."""
+
+    def __init__(self, plan: CupPlan, seed: int) -> None:
+        self.plan = plan
+        self.seed = seed
+        self.truth = sorted((t_s, kind, 0) for t_s, kind in plan.glass_truth)
+
+    def received_kg(self, t_s: Floats) -> Floats:
+        """Return the true mass of liquid in the glass."""
+        return np.interp(t_s, self.plan.received_t_s, self.plan.received_kg)
+
+    def read(self, t_s: Floats) -> NDArray[np.float32]:
+        """Return what the coaster says at these times: float32 (n, 1)."""
+        t_s = np.asarray(t_s, np.float64)
+        plan = self.plan
+        standing = plan.glass.at(t_s)
+        flow_kg_s = (self.received_kg(t_s + 0.01) - self.received_kg(t_s - 0.01)) / 0.02
+        stream_n = np.maximum(flow_kg_s, 0.0) * 1.2  # the falling stream's push at 1.2 m/s
+        load_n = standing * (GLASS_KG + self.received_kg(t_s)) * GRAVITY_MS2 + standing * stream_n
+        load_n += plan.glass_hand.at(t_s) + bursts(t_s, plan.glass_pushes) * np.minimum(1.0, 8.0 * standing)
+        load_n += COASTER_CELL.errors(self.seed, 60, t_s)
+        return load_n[:, np.newaxis].astype(np.float32)
+
+
+def pour_cycles(person: Person, seed: int, cycles: int, clinical: bool = False) -> CupPlan:
+    """Plan this many pours from the cup into the glass, with refills; clinical: all liquid, no mishaps."""
+    plan = CupPlan(person, seed)
+    pace = person.severity.cup_pace
+    plan.wait(1.5, 2.5)
+    for cycle in range(cycles):
+        tired = person.tired(cycle / cycles)
+        plan.wait(0.8, 2.0)
+        if not clinical:
+            if person.chance(person.severity.bump):
+                plan.bump()
+                plan.wait(0.8, 1.5)
+            if person.chance(0.25):
+                (plan.touch_glass if person.chance(0.6) else plan.knock_glass)()
+                plan.wait(0.8, 1.5)
+            if person.chance(person.severity.failed_lift):
+                plan.failed_lift()
+                plan.wait(0.6, 1.2)
+        plan.lift()
+        plan.move(person.lasting(0.8 * pace * tired), 0.25, 0.06, over_m=0.08)
+        plan.wait(0.4, 0.8)
+        leave_kg = 0.004 if clinical else person.between(0.1, 0.45) * plan.mass_kg[-1]
+        plan.pour(leave_kg, person.between(0.035, 0.055) / (0.6 + 0.4 * pace))
+        plan.wait(0.1, 0.4)
+        plan.move(person.lasting(0.8 * pace * tired), -0.25, -0.06, over_m=0.05)
+        plan.put()
+        plan.wait(0.8, 1.5)
+        if cycle + 1 < cycles:
+            plan.wait(0.6, 1.0)
+            plan.refill(FULL_KG * person.between(0.75, 1.0))
+            plan.wait(0.5, 1.0)
+    plan.wait(1.0, 2.0)
+    return plan
+
+
+def drink(person: Person, seed: int) -> tuple[CupPlan, float]:
+    """Plan one drink; return it and its true total time from the hand's start to the hand's return."""
+    plan = CupPlan(person, seed)
+    pace = person.severity.drink_pace
+    plan.mass_kg[0] = 0.1
+    plan.wait(2.0, 3.0)
+    start_s = plan.clock_s
+    reach_s, forward_s, drink_s, back_s, return_s = (
+        person.lasting(phase * pace, 0.08) for phase in DRINK_PHASES_S
+    )
+    plan.clock_s += reach_s - 0.2
+    plan.lift()
+    plan.move(start_s + reach_s + forward_s - plan.clock_s, 0.25, 0.25)
+    tilt_s = plan.clock_s
+    sip_deg = spill_deg(plan.mass_kg[-1]) + 1.0
+    plan.turn(0.45 * drink_s, sip_deg, person.submovements())
+    plan.turn(0.10 * drink_s, sip_deg + 3.0)
+    plan.turn(0.45 * drink_s, 0.0, person.submovements())
+    plan._flow(tilt_s, plan.clock_s, into_glass=False)
+    plan.move(back_s, -0.25, -0.25)
+    end_s = plan.clock_s + return_s
+    plan.put()
+    plan.clock_s = end_s + 1.5
+    return plan, end_s - start_s

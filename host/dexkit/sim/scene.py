@@ -1,0 +1,220 @@
+"""A scene: one person at one object, as tables, truth, facts and a recording."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dexkit.errors import InputError
+from dexkit.protocol.tables import TABLE
+from dexkit.recording.model import Recording, Stream
+from dexkit.sim.buttons import ButtonsWorld
+from dexkit.sim.cup import CoasterWorld, CupWorld, drink, pour_cycles
+from dexkit.sim.cup_plan import CUP_KG, GLASS_KG, GRAVITY_MS2
+from dexkit.sim.pegs import PegsWorld
+from dexkit.sim.person import Person
+from dexkit.sim.severity import PRESETS, SEVERITIES
+
+#: One true event: what, where, its first sample and its exact time.
+TRUTH_DTYPE = np.dtype([("kind", "U12"), ("channel", np.int32), ("index", np.int64), ("t_s", np.float64)])
+
+#: What each object's streams are called, with their columns' beginnings and their native rates.
+STREAMS: Mapping[str, tuple[tuple[str, tuple[str, ...], float], ...]] = {
+    "cup": (("cup/load", ("foot", "inner"), 320.0), ("cup/motion", ("a", "g"), 208.0)),
+    "coaster": (("coaster/load", ("load",), 320.0),),
+    "button_board": (
+        ("button_board/contacts", ("touch", "entry", "seated"), 200.0),
+        ("button_board/load", ("panel",), 320.0),
+    ),
+    "pegboard": (
+        ("pegboard/contacts", ("entry", "seated"), 200.0),
+        ("pegboard/tray", ("tray",), 320.0),
+    ),
+}
+
+#: What a fact may be: a number, several, or a word.
+Fact = float | tuple[float, ...] | str
+
+
+class World(Protocol):
+    """An object as a function of time."""
+
+    truth: list[tuple[float, str, int]]
+
+    def read(self, t_s: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Return what the sensors say at these times, in any order: float32 (n, columns)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One person at one object.
+
+    Parameters
+    ----------
+    object_kind
+        ``cup``, ``coaster``, ``button_board`` or ``pegboard``.
+    rate_hz
+        Rate of the tables.
+    duration_s
+        Length of the scene.
+    worlds
+        Each object as a function of time; a cup's scene has its coaster too.
+    tables
+        float32 (n, columns) in the schema's column order.
+    truth
+        TRUTH_DTYPE, sorted by time: what really happened. ``t_s`` is exact, ``index`` the first sample at or
+        after it.
+    facts
+        True numbers: grams, seconds, hertz, counts.
+    meta
+        What a recording of this scene says of itself.
+    """
+
+    object_kind: str
+    rate_hz: float
+    duration_s: float
+    worlds: Mapping[str, World]
+    tables: Mapping[str, NDArray[np.float32]]
+    truth: Mapping[str, NDArray[np.void]]
+    facts: Mapping[str, Fact]
+    meta: Mapping[str, str]
+
+    def recording(self) -> Recording:
+        """Return the scene as its sensors would have recorded it, each stream at its native rate."""
+        streams = {}
+        for kind, world in self.worlds.items():
+            for name, starts, rate_hz in STREAMS[kind]:
+                picked = [i for i, column in enumerate(TABLE[kind]) if column.startswith(starts)]
+                t_s = np.arange(int(self.duration_s * rate_hz)) / rate_hz
+                values = np.ascontiguousarray(world.read(t_s)[:, picked])
+                columns = tuple(TABLE[kind][i] for i in picked)
+                streams[name] = Stream(name, columns, t_s, values, rate_hz)
+        return Recording(self.object_kind, dict(self.meta), streams)
+
+
+def true_events(marks: list[tuple[float, str, int]], rate_hz: float) -> NDArray[np.void]:
+    """Return what happened (time, kind, channel) as TRUTH_DTYPE."""
+    rows = [(kind, channel, int(np.ceil(t_s * rate_hz - 1e-6)), t_s) for t_s, kind, channel in sorted(marks)]
+    return np.array(rows, TRUTH_DTYPE)
+
+
+def make_scene(
+    object_kind: str,
+    severity: str = "moderate",
+    seed: int = 1,
+    *,
+    rate_hz: float = 200.0,
+    length: int | None = None,
+    test: str = "",
+    hand: str = "right",
+) -> Scene:
+    """Return a person of this severity at this object.
+
+    Parameters
+    ----------
+    object_kind
+        ``cup``, ``coaster`` (the same scene as the cup's, told from the coaster), ``button_board``,
+        ``pegboard``.
+    severity
+        One of SEVERITIES.
+    seed
+        Which person, and which luck; the same seed gives the same scene.
+    rate_hz
+        Rate of the tables.
+    length
+        Pours (default 12), buttons (5) or pegs (9).
+    test
+        Cup and coaster only: ``pours`` (default), ``ftm14`` (Fahn-Tolosa-Marin item 14: all liquid, once) or
+        ``drink`` (one drink).
+    hand
+        The hand that does it, for the recording's facts.
+
+    Raises
+    ------
+    InputError
+        When there is no such object, severity or test.
+    """
+    if severity not in PRESETS:
+        raise InputError(
+            f"There is no severity {severity!r}. Probably it is misspelt. "
+            f"Use one of: {', '.join(SEVERITIES)}."
+        )
+    if object_kind not in TABLE:
+        raise InputError(
+            f"There is no object {object_kind!r}. Probably it is misspelt. Use one of: {', '.join(TABLE)}."
+        )
+    tests = {"cup": ("pours", "ftm14", "drink"), "coaster": ("pours", "ftm14", "drink")}.get(
+        object_kind, ("buttons",) if object_kind == "button_board" else ("nhpt",)
+    )
+    test = test or tests[0]
+    if test not in tests:
+        raise InputError(
+            f"There is no test {test!r} with a {object_kind}. Probably it is another object's. Use one of: "
+            f"{', '.join(tests)}."
+        )
+    person = Person.of(PRESETS[severity], seed, object_kind if object_kind != "coaster" else "cup")
+    facts: dict[str, Fact] = {
+        "tremor_hz": person.tremor.frequency_hz,
+        "tremor_ms2": person.tremor_ms2,
+        "tremor_deg": person.tremor_deg,
+    }
+    worlds: dict[str, World] = {}
+    if object_kind in ("cup", "coaster"):
+        if test == "drink":
+            plan, total_s = drink(person, seed)
+            facts["total_s"] = total_s
+        else:
+            cycles = 1 if test == "ftm14" else (12 if length is None else length)
+            plan = pour_cycles(person, seed, cycles, clinical=test == "ftm14")
+            lifts = [t_s for t_s, kind in plan.cup_truth if kind == "lift"]
+            puts = [t_s for t_s, kind in plan.cup_truth if kind == "put"]
+            facts["total_s"] = float(np.mean(np.subtract(puts, lifts))) if lifts else 0.0
+        duration_s = plan.clock_s
+        facts |= {
+            "cup_kg": CUP_KG,
+            "glass_kg": GLASS_KG,
+            "full_g": 1000.0 * plan.mass_kg[0],
+            "weight_n": (CUP_KG + plan.mass_kg[0]) * GRAVITY_MS2,
+            "poured_g": sum(plan.poured_g),
+            "poured_g_each": tuple(plan.poured_g),
+            "received_g": sum(plan.landed_g),
+            "received_g_each": tuple(plan.landed_g),
+            "spilled_g": sum(plan.poured_g) - sum(plan.landed_g) if plan.landed_g else 0.0,
+            "lifts": float(sum(kind == "lift" for _, kind in plan.cup_truth)),
+            "bumps": float(sum(kind == "bump" for _, kind in plan.cup_truth)),
+            "failed_lifts": float(sum(kind == "failed_lift" for _, kind in plan.cup_truth)),
+        }
+        if object_kind == "cup":
+            worlds["cup"] = CupWorld(plan, seed)
+        worlds["coaster"] = CoasterWorld(plan, seed)
+    elif object_kind == "button_board":
+        buttons = ButtonsWorld(person, seed, 5 if length is None else length)
+        worlds["button_board"], duration_s = buttons, buttons.duration_s
+        facts |= buttons.facts
+    else:
+        pegs = PegsWorld(person, seed, 9 if length is None else length)
+        worlds["pegboard"], duration_s = pegs, pegs.duration_s
+        facts |= pegs.facts
+    t_s = np.arange(int(duration_s * rate_hz)) / rate_hz
+    meta = {
+        "object": object_kind,
+        "person": f"simulated-{severity}-{seed}",
+        "severity": severity,
+        "hand": hand,
+        "test": test,
+        "firmware": "simulated",
+        "seed": str(seed),
+    }
+    return Scene(
+        object_kind,
+        rate_hz,
+        duration_s,
+        worlds,
+        {kind: world.read(t_s) for kind, world in worlds.items()},
+        {kind: true_events(world.truth, rate_hz) for kind, world in worlds.items()},
+        facts,
+        meta,
+    )

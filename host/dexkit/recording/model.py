@@ -45,6 +45,8 @@ class Losses:
         Chunks of the file that were damaged or cut off.
     bytes_skipped
         Bytes of the file that could not be read as records.
+    samples_missing
+        Samples that were written and are known to be missing. What stood after a cut cannot be counted.
     reasons
         One sentence for each damage found.
     """
@@ -52,12 +54,13 @@ class Losses:
     samples_lost_by_board: int = 0
     chunks_lost: int = 0
     bytes_skipped: int = 0
+    samples_missing: int = 0
     reasons: tuple[str, ...] = ()
 
     @property
     def recovered(self) -> bool:
         """Whether the file itself was damaged, so that something may be missing."""
-        return bool(self.chunks_lost or self.bytes_skipped or self.reasons)
+        return bool(self.chunks_lost or self.bytes_skipped or self.samples_missing or self.reasons)
 
 
 @dataclass(frozen=True)

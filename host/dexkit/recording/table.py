@@ -1,0 +1,158 @@
+"""Bring an object's streams, each with its own rate, on one regular grid: the table a segmenter reads."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dexkit.errors import InputError
+from dexkit.protocol.tables import TABLE
+from dexkit.recording.model import Recording, Stream
+
+#: An interval longer than this many periods is a gap: nothing was measured inside it.
+GAP_PERIODS = 3.0
+#: Columns whose value holds until the next sample; all others change between samples.
+CONTACTS = ("touch_", "entry_", "seated_")
+#: Newtons of one gram on a scale.
+N_PER_G = 9.80665e-3
+
+
+def period_s(stream: Stream) -> float:
+    """Return the usual time between two samples: from the nominal rate, or else the median.
+
+    Parameters
+    ----------
+    stream
+        With at least two samples or a nominal rate.
+
+    Raises
+    ------
+    InputError
+        If neither is there.
+    """
+    if stream.rate_hz is not None:
+        return 1.0 / stream.rate_hz
+    steps = np.diff(stream.t_s)
+    steps = steps[steps > 0]
+    if not len(steps):
+        raise InputError(f"'{stream.name}' has {len(stream.t_s)} sample times: two that differ make a rate.")
+    return float(np.median(steps))
+
+
+def gaps(stream: Stream) -> NDArray[np.float64]:
+    """Return the gaps of a stream.
+
+    Parameters
+    ----------
+    stream
+        Any stream.
+
+    Returns
+    -------
+    gaps
+        float64 (gaps, 2): time of the last sample before and of the first sample after each gap.
+    """
+    if len(stream.t_s) < 2:
+        return np.empty((0, 2))
+    at = np.flatnonzero(np.diff(stream.t_s) > GAP_PERIODS * period_s(stream))
+    return np.column_stack((stream.t_s[at], stream.t_s[at + 1]))
+
+
+def table(
+    recording: Recording, object_kind: str, rate_hz: float | None = None
+) -> tuple[NDArray[np.float32], float, float]:
+    """Return an object's samples on one regular grid.
+
+    Between two samples an analog column is interpolated linearly and a contact keeps its last value. Inside a
+    gap (an interval of more than `GAP_PERIODS` periods of its stream), before a stream's first and after its
+    last sample, and in columns that no stream has, the value is NaN: not measured. A foreign ``weight`` in
+    grams is read as a coaster's load.
+
+    Parameters
+    ----------
+    recording
+        Whose streams named ``<object_kind>/...`` are taken.
+    object_kind
+        An object of the schema.
+    rate_hz
+        Rate of the grid; by default the highest rate among the streams.
+
+    Returns
+    -------
+    samples
+        float32 (n, columns of the object's table).
+    rate_hz
+        Rate of the grid.
+    t0_s
+        Time of the first row.
+
+    Raises
+    ------
+    InputError
+        If the object is not known, or the recording holds none of its columns.
+    """
+    if object_kind not in TABLE:
+        raise InputError(f"'{object_kind}' is not an object: {', '.join(TABLE)}.")
+    columns = TABLE[object_kind]
+    streams = [stream for stream in _streams_of(recording, object_kind) if set(stream.columns) & set(columns)]
+    streams = [stream for stream in streams if len(stream.t_s)]
+    if not streams:
+        raise InputError(f"The recording holds no samples of a {object_kind} (streams: {_names(recording)}).")
+    if rate_hz is None:
+        rate_hz = max(1.0 / period_s(stream) for stream in streams)
+    if not 0 < rate_hz < float("inf"):
+        raise InputError(f"{rate_hz} Hz is not a rate: give a positive one.")
+    t0_s = min(float(stream.t_s[0]) for stream in streams)
+    end_s = max(float(stream.t_s[-1]) for stream in streams)
+    samples = np.full((int((end_s - t0_s) * rate_hz + 1e-6) + 1, len(columns)), np.nan, np.float32)
+    for stream in streams:
+        _place(stream, columns, samples, rate_hz, t0_s)
+    return samples, rate_hz, t0_s
+
+
+def _streams_of(recording: Recording, object_kind: str) -> list[Stream]:
+    if object_kind == "coaster" and "weight" in recording.streams and "coaster/load" not in recording.streams:
+        weight = recording.streams["weight"]
+        load_n = weight.values[:, weight.columns.index("weight_g")] * np.float32(N_PER_G)
+        return [Stream("coaster/load", ("load_n",), weight.t_s, load_n[:, None], weight.rate_hz)]
+    return [stream for name, stream in recording.streams.items() if name.split("/")[0] == object_kind]
+
+
+def _names(recording: Recording) -> str:
+    return ", ".join(recording.streams) or "none"
+
+
+def _place(
+    stream: Stream, columns: tuple[str, ...], samples: NDArray[np.float32], rate_hz: float, t0_s: float
+) -> None:
+    """Fill a stream's columns of the table."""
+    steps = (stream.t_s - t0_s) * rate_hz
+    first = round(float(steps[0]))
+    whole = bool(np.all(np.abs(steps - (first + np.arange(len(steps)))) < 1e-3))
+    grid_s = t0_s + np.arange(len(samples)) / rate_hz
+    for i, column in enumerate(stream.columns):
+        if column not in columns:
+            continue
+        values = stream.values[:, i]
+        target = samples[:, columns.index(column)]
+        if whole and first + len(values) <= len(samples):
+            target[first : first + len(values)] = values  # already on the grid
+        else:
+            target[:] = _on_grid(stream, values, grid_s, hold=column.startswith(CONTACTS))
+
+
+def _on_grid(
+    stream: Stream, values: NDArray[np.float32], grid_s: NDArray[np.float64], hold: bool
+) -> NDArray[np.float64]:
+    measured = np.isfinite(values)
+    if not np.any(measured):
+        return np.full(len(grid_s), np.nan)
+    t_s, values = stream.t_s[measured], values[measured]
+    slack_s = 1e-6 * period_s(stream)
+    after = np.searchsorted(t_s, grid_s + slack_s, side="right")
+    before = np.maximum(after - 1, 0)
+    placed = values[before].astype(np.float64) if hold else np.interp(grid_s, t_s, values)
+    limit_s = GAP_PERIODS * period_s(stream)
+    next_s = t_s[np.minimum(after, len(t_s) - 1)]
+    on_sample = np.abs(grid_s - t_s[before]) <= slack_s
+    outside = (after == 0) | ((after == len(t_s)) & ~on_sample)
+    placed[outside | ((next_s - t_s[before] > limit_s) & ~on_sample)] = np.nan
+    return placed

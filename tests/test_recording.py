@@ -1,0 +1,208 @@
+"""Recordings: what is written is what is read, others can open it, a killed process loses a second."""
+
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import textwrap
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from mcap.reader import make_reader
+
+from dexkit.errors import InputError, RecordingError
+from dexkit.recording import CLOCK_PROBES, Losses, Recording, Stream, StreamPlan, Writer, read, recover, write
+from dexkit.recording.reader import read_bytes
+from tests.damage import cup_recording, same_streams
+
+
+@st.composite
+def streams(draw, name):
+    """Any stream that a recording may hold: irregular, with gaps, with nothing measured, empty."""
+    columns = draw(st.integers(1, 4))
+    steps = draw(st.lists(st.sampled_from([0.0, 1e-6, 0.003125, 0.01, 0.25, 8.8]), max_size=60))
+    values = draw(arrays.arrays(np.float32, (len(steps), columns)))
+    return Stream(name, tuple(f"c{i}" for i in range(columns)), np.cumsum(steps), values, None)
+
+
+@given(
+    first=streams("cup/load"),
+    second=streams("weight"),
+    meta=st.dictionaries(st.text(), st.text(), max_size=3),
+)
+@settings(deadline=None)
+def test_what_is_written_is_what_is_read(tmp_path_factory, first, second, meta):
+    path = tmp_path_factory.mktemp("r") / "r.mcap"
+    meta = {key: value for key, value in meta.items() if key not in ("start_ns", "losses")}
+    recording = Recording("cup", meta, {first.name: first, second.name: second})
+    write(path, recording)
+    again = read(path)
+    assert (again.object_kind, dict(again.meta)) == ("cup", meta)
+    assert same_streams(recording, again)
+    assert again.losses == Losses()
+
+
+def test_the_same_recording_gives_the_same_bytes(tmp_path):
+    recording = cup_recording(seconds=3.0)
+    for name in ("a", "b"):
+        write(tmp_path / name, recording)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_the_mcap_library_reads_it_and_its_checksums_hold(tmp_path):
+    path = tmp_path / "r.mcap"
+    recording = cup_recording(seconds=5.0)
+    write(path, recording)
+    with path.open("rb") as file:
+        reader = make_reader(file, validate_crcs=True)
+        summary = reader.get_summary()
+        messages = list(reader.iter_messages())
+    assert {channel.topic for channel in summary.channels.values()} == set(recording.streams)
+    assert {schema.encoding for schema in summary.schemas.values()} == {"ros1msg"}
+    assert len(messages) == summary.statistics.message_count
+    times = [message.log_time for _, _, message in messages]
+    assert times == sorted(times)
+    load = [message.data for _, channel, message in messages if channel.topic == "cup/load"]
+    n = int.from_bytes(load[0][8:12], "little")  # uint32 first_index, uint32 lost_before, float64[] t_s, ...
+    assert np.array_equal(np.frombuffer(load[0], "<f8", n, 12), recording.streams["cup/load"].t_s[:n])
+
+
+def test_clock_probes_lost_samples_and_the_wall_clock_are_kept(tmp_path):
+    path = tmp_path / "r.mcap"
+    plan = StreamPlan("coaster/load", ("load_n",), 320.0)
+    start_ns = 1_790_000_000_000_000_000
+    with Writer(path, "coaster", {"person": "P07"}, [plan, CLOCK_PROBES], start_ns=start_ns) as writer:
+        writer.append("coaster/load", np.arange(25) / 320, np.ones(25))
+        writer.append("clock/probes", 0.05, [2e-5, 0.0013])
+        writer.append("coaster/load", np.arange(60, 70) / 320, np.ones(10), lost_before=35)
+    recording = read(path)
+    assert recording.losses == Losses(samples_lost_by_board=35)
+    assert not recording.losses.recovered
+    assert np.array_equal(recording.streams["clock/probes"].values, np.float32([[2e-5, 0.0013]]))
+    with path.open("rb") as file:
+        assert make_reader(file).get_summary().statistics.message_start_time == start_ns
+
+
+@pytest.mark.parametrize(
+    ("t_s", "values"),
+    [
+        ([0.2, 0.1], [1.0, 1.0]),
+        ([-0.1], [1.0]),
+        ([np.nan], [1.0]),
+        ([np.inf], [1.0]),
+        ([0.1, 0.2], [1.0]),
+        ([0.1], [[1.0, 2.0]]),
+    ],
+)
+def test_samples_that_do_not_fit_are_refused_whole(tmp_path, t_s, values):
+    path = tmp_path / "r.mcap"
+    with Writer(path, "coaster", {}, [StreamPlan("coaster/load", ("load_n",), 320.0)]) as writer:
+        writer.append("coaster/load", [0.0], [5.0])
+        with pytest.raises(InputError):
+            writer.append("coaster/load", t_s, values)
+        writer.append("coaster/load", [0.3], [6.0])
+    assert read(path).streams["coaster/load"].values.tolist() == [[5.0], [6.0]]
+
+
+def test_an_existing_recording_is_never_touched(tmp_path):
+    path = tmp_path / "r.mcap"
+    path.write_bytes(b"precious")
+    with pytest.raises(InputError, match="exists already"):
+        Writer(path, "coaster", {}, [])
+    with pytest.raises(InputError, match="exists already"):
+        write(path, cup_recording(seconds=0.1))
+    assert path.read_bytes() == b"precious"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_no_half_file(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(RecordingError, match="free some space"):
+        write(tmp_path / "r.mcap", cup_recording(seconds=0.1))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_process_loses_at_most_a_second(tmp_path):
+    path = tmp_path / "r.mcap"
+    script = """
+        import sys, time
+        import numpy as np
+        from dexkit.recording import StreamPlan, Writer
+        writer = Writer(sys.argv[1], "coaster", {}, [StreamPlan("coaster/load", ("load_n",), 320.0)])
+        start, n = time.monotonic(), 0
+        while True:
+            now = int((time.monotonic() - start) * 320)
+            writer.append("coaster/load", np.arange(n, now) / 320, np.arange(n, now, dtype=float))
+            n = now
+            print(n, flush=True)
+            time.sleep(0.01)
+    """
+    child = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(script), str(path)], stdout=subprocess.PIPE, text=True
+    )
+    appended = 0
+    while appended < 800:  # two and a half seconds
+        appended = int(child.stdout.readline())
+    os.kill(child.pid, signal.SIGKILL)
+    appended = max([appended, *map(int, child.stdout.read().split())])
+    child.wait()
+    child.stdout.close()
+    recording = read(path)
+    load = recording.streams["coaster/load"]
+    assert len(load.t_s) >= appended - 1.1 * 320
+    assert np.array_equal(load.values[:, 0], np.arange(len(load.t_s)))
+    assert "without its end mark" in " ".join(recording.losses.reasons)
+
+
+def test_a_recovered_file_is_whole_and_remembers_what_was_lost(tmp_path):
+    whole, cut, out = tmp_path / "whole.mcap", tmp_path / "cut.mcap", tmp_path / "out.mcap"
+    write(whole, cup_recording(seconds=5.0))
+    cut.write_bytes(whole.read_bytes()[:20_000])
+    losses = recover(cut, out)
+    assert losses.recovered
+    assert read(out).losses == losses
+    assert same_streams(read(cut), read(out))
+    with out.open("rb") as file:
+        assert make_reader(file, validate_crcs=True).get_summary() is not None
+
+
+def test_what_is_no_recording_is_said_plainly(tmp_path):
+    for data, words in (
+        (b"", "is empty"),
+        (b"t_s,weight_g\n0,1\n", "is not a recording"),
+        (b"\x89MCAP0\r\n", "cut before anything"),
+        (bytes(10_000), "is not a recording"),
+    ):
+        with pytest.raises(RecordingError, match=words):
+            read_bytes(data)
+    with pytest.raises(RecordingError, match="is a folder"):
+        read(tmp_path)
+    with pytest.raises(RecordingError, match="no file"):
+        read(tmp_path / "nothing.mcap")
+
+
+def test_every_file_of_the_conformance_set_is_walked_and_refused_by_name(shared_data):
+    from dexkit.recording.container import walk
+
+    expected = {"OneMessage": 1, "OneSchemalessMessage": 1, "TenMessages": 10}
+    count = 0
+    with tarfile.open(shared_data / "mcap-conformance" / "mcap-conformance.tar.gz") as archive:
+        for member in archive:
+            if not member.name.endswith(".mcap"):
+                continue
+            data = archive.extractfile(member).read()
+            case = member.name.split("/")[-2]
+            found = walk(data)
+            assert found.message_count == expected.get(case, 0), member.name
+            assert not found.damages, member.name
+            with pytest.raises(RecordingError, match="no recording of dexkit"):
+                read_bytes(data, member.name)
+            count += 1
+    assert count == 416

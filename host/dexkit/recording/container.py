@@ -16,7 +16,7 @@ import zstandard
 from mcap.data_stream import ReadDataStream
 from mcap.exceptions import McapError
 from mcap.opcode import Opcode
-from mcap.records import Channel, Metadata, Statistics
+from mcap.records import Attachment, Channel, Metadata, Statistics
 
 MAGIC = b"\x89MCAP0\r\n"
 #: Name of our metadata records, and of the entry that holds the checksum of all the others.
@@ -189,8 +189,10 @@ def _take_other(data: bytes, at: int, opcode: int, after: int, found: Walk) -> i
         _, size = struct.unpack_from("<HI", body)
         return after if 6 + size <= len(body) else None
     elif opcode == Opcode.ATTACHMENT:
-        *_, crc = struct.unpack("<I", body[-4:])
-        return after if crc in (0, zlib.crc32(body[:-4])) else None
+        Attachment.read(stream)
+        end = stream.count - 4
+        (crc,) = struct.unpack_from("<I", body, end)
+        return after if crc in (0, zlib.crc32(body[:end])) else None
     elif opcode == Opcode.DATA_END:
         (crc,) = struct.unpack_from("<I", body)
         found.data_sound = None if crc == 0 else crc == zlib.crc32(memoryview(data)[:at])

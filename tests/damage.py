@@ -1,8 +1,8 @@
 """Damage a recording everywhere: cut it at every byte, flip every byte; `python -m tests.damage` does it all.
 
-Of each damaged file it asks: is there a sample that was never written, is anything missing without a word, is
-more than one chunk gone, does it crash? Chunks that are as they were are opened once and remembered: opening one
-is a function of its bytes alone.
+Of each damaged file it asks: is there a sample that was never written, is anything missing without a word,
+is more than one chunk gone, does it crash? Chunks that are as they were are opened once and remembered:
+opening one is a function of its bytes alone.
 """
 
 import numpy as np

@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
-from dexkit.errors import DexkitError
+from dexkit.errors import DexkitError, InputError
+from dexkit.protocol.dump import dump
+from dexkit.protocol.frames import decode
 
 app = typer.Typer(
     name="dexkit",
@@ -19,9 +21,24 @@ app = typer.Typer(
 File = Annotated[Path, typer.Argument(help="a recording (.mcap)")]
 
 
+def read_bytes(file: Path) -> bytes:
+    """Return a file's bytes; raise InputError where it cannot be read."""
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise InputError(f"Cannot read {file}: {error.strerror}. Check the name, or ask its owner.") from None
+
+
 @app.callback()
 def root() -> None:
     """Record, segment and score instrumented everyday objects."""
+
+
+@app.command("dump")
+def dump_frames(file: Annotated[Path, typer.Argument(help="bytes as a board sent them")]) -> None:
+    """Print frames readably, one line each."""
+    for line in dump(decode(read_bytes(file))):
+        print(line)
 
 
 def main() -> None:

@@ -61,4 +61,62 @@ DK_API DK_CHECK size_t dk_segmenter_push(dk_segmenter *segmenter, const float *r
 /* The stream has ended: appends what can be said of events still open. */
 DK_API void dk_segmenter_finish(dk_segmenter *segmenter, dk_events *events);
 
+/* ---- Frames: docs/protocol.md says what they are ----------------------------------------------------- */
+
+/* One verified frame: its header, and where its payload lies. */
+typedef struct dk_block {
+    uint8_t type;      /* enum dk_message */
+    uint8_t stream;    /* enum dk_stream, or 0 */
+    uint16_t rows;
+    uint32_t sequence;
+    uint32_t tick_us;
+    uint32_t lost;
+    uint64_t offset;   /* of the payload in dk_blocks.payload */
+    uint32_t length;   /* of the payload in bytes */
+    uint32_t late;     /* 1 when it fills an earlier gap */
+} dk_block;
+
+/* Where a decoder puts what it finds. */
+typedef struct dk_blocks {
+    dk_block *items;
+    size_t capacity;
+    size_t count;
+    uint8_t *payload;
+    size_t payload_capacity;
+    size_t payload_count;
+} dk_blocks;
+
+/* Free bytes of payload with which dk_decoder_push always takes the next frame. */
+#define DK_PAYLOAD_ROOM 1088
+
+/* What has become of the frames so far: each is counted once by the first five. */
+typedef struct dk_frame_counts {
+    uint64_t good;      /* delivered as blocks */
+    uint64_t bad_crc;   /* the checksum is wrong */
+    uint64_t too_short; /* shorter than a frame can be, or cut off by the end */
+    uint64_t malformed; /* too long, not COBS, or verified but not what the schema says */
+    uint64_t duplicate; /* verified and had been there already */
+    uint64_t late;      /* good ones that filled an earlier gap */
+    uint64_t missing;   /* skipped by a sequence and not come since */
+} dk_frame_counts;
+
+typedef struct dk_decoder dk_decoder;
+
+/* A new decoder, or NULL without memory. */
+DK_API DK_CHECK dk_decoder *dk_decoder_new(void);
+DK_API void dk_decoder_free(dk_decoder *decoder);
+
+/* Takes bytes in any chunking and appends the blocks of the frames that they complete.
+ * Returns the bytes taken: fewer than n when the blocks are full; empty them and go on with the rest. */
+DK_API DK_CHECK size_t dk_decoder_push(dk_decoder *decoder, const uint8_t *bytes, size_t n,
+                                       dk_blocks *blocks);
+
+/* The bytes have ended: a frame still open is too short. */
+DK_API void dk_decoder_finish(dk_decoder *decoder);
+
+DK_API dk_frame_counts dk_decoder_counts(const dk_decoder *decoder);
+
+/* CRC-32 (IEEE) of n bytes; portable: by tables even where the processor can do better. */
+DK_API uint32_t dk_crc32(const uint8_t *bytes, size_t n, int portable);
+
 #endif

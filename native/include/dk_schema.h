@@ -69,4 +69,32 @@ typedef struct dk_pegboard_settings {
     double finger_s; /* An entry interruption up to this long is a passing finger. */
 } dk_pegboard_settings;
 
+/* The wire: types of messages, numbers of streams, bytes in a row of each stream. */
+enum dk_message {
+    DK_MESSAGE_HELLO = 1,
+    DK_MESSAGE_SAMPLES = 2,
+    DK_MESSAGE_HEARTBEAT = 3,
+    DK_MESSAGE_REPLY = 4,
+    DK_MESSAGE_PONG = 5,
+    DK_MESSAGE_LOG = 6,
+};
+#define DK_MESSAGES 7
+
+enum dk_stream {
+    DK_STREAM_CUP_LOAD = 1,
+    DK_STREAM_CUP_MOTION = 2,
+    DK_STREAM_COASTER_LOAD = 3,
+    DK_STREAM_BUTTON_BOARD_CONTACTS = 4,
+    DK_STREAM_BUTTON_BOARD_TOUCH = 5,
+    DK_STREAM_BUTTON_BOARD_PANEL = 6,
+    DK_STREAM_PEGBOARD_CONTACTS = 7,
+    DK_STREAM_PEGBOARD_TRAY = 8,
+};
+
+#define DK_STREAMS 9
+#define DK_ROW_BYTES { 0, 8, 12, 4, 2, 1, 4, 4, 4 }
+
+#define DK_PAYLOAD_BYTES 1024
+#define DK_COMMAND_BYTES 128
+#define DK_HEARTBEAT_S 1
 #endif

@@ -1,25 +1,33 @@
 """Writes everything that follows from schema.toml; `--check` compares instead of writing.
 
-Run as ``python -m dexkit.protocol.generate``. One function writes one file.
+Run as ``python -m dexkit.protocol.generate``. One function writes one file; the page for readers is written
+by generate_page.py.
 """
 
 import argparse
+import struct
 import sys
-import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent.parent
+from dexkit.protocol.generate_page import protocol_page
+from dexkit.protocol.schema import (
+    NUMBERS,
+    Schema,
+    channels_of,
+    is_bits,
+    load_schema,
+    row_format,
+    schema_hash,
+)
+
+ROOT = Path(__file__).resolve().parent.parent.parent.parent
 GENERATED = "generated from protocol/schema.toml by `make generate`; do not edit"
 
-Schema = dict[str, Any]
 
-
-def load_schema() -> Schema:
-    """Return the schema as plain dictionaries."""
-    return tomllib.loads((HERE / "schema.toml").read_text(encoding="utf-8"))
+def _constant(name: str) -> str:
+    """Return a name as C and the firmware write constants."""
+    return name.upper().replace("/", "_")
 
 
 def c_header(schema: Schema) -> str:
@@ -47,6 +55,22 @@ def c_header(schema: Schema) -> str:
         for setting, facts in o["settings"].items():
             lines.append(f"    double {setting}; /* {facts['means']} */")
         lines += [f"}} dk_{name}_settings;", ""]
+    streams = schema["streams"]
+    lines.append("/* The wire: types of messages, numbers of streams, bytes in a row of each stream. */")
+    lines.append("enum dk_message {")
+    lines += [f"    DK_MESSAGE_{name.upper()} = {m['id']}," for name, m in schema["messages"].items()]
+    lines += ["};", f"#define DK_MESSAGES {max(m['id'] for m in schema['messages'].values()) + 1}", ""]
+    lines.append("enum dk_stream {")
+    lines += [f"    DK_STREAM_{_constant(name)} = {s['id']}," for name, s in streams.items()]
+    lines += ["};", ""]
+    row_bytes = {s["id"]: struct.calcsize(row_format(s)) for s in streams.values()}
+    table = ", ".join(str(row_bytes.get(number, 0)) for number in range(max(row_bytes) + 1))
+    lines.append(f"#define DK_STREAMS {max(row_bytes) + 1}")
+    lines.append(f"#define DK_ROW_BYTES {{ {table} }}")
+    lines += [""]
+    for name, limit in schema["limits"].items():
+        lines.append(f"#define DK_{name.upper()} {limit['value']}")
+
     lines += ["#endif", ""]
     return "\n".join(lines)
 
@@ -55,6 +79,7 @@ def python_tables(schema: Schema) -> str:
     """Return host/dexkit/protocol/tables.py: the same facts for the host."""
     objects = schema["objects"]
     lines = [f'"""The schema\'s facts for the host: {GENERATED}."""', ""]
+    lines += ["from typing import NamedTuple", "", "import numpy as np", ""]
     lines.append("#: Number of each object kind, as in hello.")
     lines.append("OBJECT_ID = {")
     lines += [f'    "{name}": {o["id"]},' for name, o in objects.items()]
@@ -81,6 +106,92 @@ def python_tables(schema: Schema) -> str:
         lines += [f'        "{key}": {float(facts["default"])!r},' for key, facts in o["settings"].items()]
         lines.append("    },")
     lines += ["}", ""]
+    lines += _python_wire(schema)
+    return "\n".join(lines)
+
+
+def _python_wire(schema: Schema) -> list[str]:
+    """Return the part of tables.py about the wire."""
+    lines = [
+        "#: SHA-256 of what concerns the wire; hello carries it.",
+        f'SCHEMA_HASH = "{schema_hash(schema)}"',
+        "",
+        "#: Header of every frame.",
+        "HEADER_DTYPE = np.dtype(",
+        "    [",
+    ]
+    for name, field in schema["frame"]["header"].items():
+        lines.append(f'        ("{name}", "<{NUMBERS[field["wire"]]}"),')
+    lines += ["    ]", ")", "", "#: Number of each type of message.", "MESSAGE_ID = {"]
+    lines += [f'    "{name}": {m["id"]},' for name, m in schema["messages"].items()]
+    lines += ["}", "", "#: How the payload of each message is written: rows, json, u32 or text."]
+    lines.append("PAYLOAD = {")
+    lines += [f'    "{name}": "{m["payload"]}",' for name, m in schema["messages"].items()]
+    lines += ["}", "", "#: Fields of the messages that have some.", "FIELDS: dict[str, tuple[str, ...]] = {"]
+    for name, m in schema["messages"].items():
+        if "fields" in m:
+            lines.append(f'    "{name}": (' + " ".join(f'"{field}",' for field in m["fields"]) + "),")
+    lines += ["}", "", "#: Arguments of each command.", "COMMANDS = {"]
+    lines += [f'    "{name}": "{c["arguments"]}",' for name, c in schema["commands"].items()]
+    lines += [
+        "}",
+        "",
+        "",
+        "class StreamFacts(NamedTuple):",
+        '    """What the schema says of one stream."""',
+        "",
+        "    id: int",
+        "    rate_hz: float",
+        "    wire: str  # type of a channel: i16, i32; bits8, bits16, bits32 for a row of bits",
+        "    columns: tuple[str, ...]",
+        "    units: tuple[str, ...]",
+        "    scales: tuple[float, ...]  # nominal value of one raw count",
+        "    row_dtype: np.dtype[np.void]  # one row on the wire; one field named bits, or one a channel",
+        "",
+        "",
+        "#: Every stream by its name.",
+        "STREAMS = {",
+    ]
+    for name, s in schema["streams"].items():
+        names, units, scales = zip(*channels_of(s), strict=True)
+        codes = row_format(s)[1:]
+        fields = ["bits"] if is_bits(s) else names
+        lines.append(f'    "{name}": StreamFacts(')
+        lines += [f"        {s['id']},", f"        {float(s['rate_hz'])!r},", f'        "{s["wire"]}",']
+        lines += [f"        {_tuple(names)},", f"        {_tuple(units)},", f"        {_tuple(scales)},"]
+        row = ", ".join(f'("{field}", "<{code}")' for field, code in zip(fields, codes, strict=True))
+        lines += [f"        np.dtype([{row}]),", "    ),"]
+    lines += ["}", ""]
+    for name, limit in schema["limits"].items():
+        lines += [f"#: {limit['means']}", f"{name.upper()} = {limit['value']}", ""]
+    return lines
+
+
+def _tuple(values: Iterable[object]) -> str:
+    """Return a tuple as Python text."""
+    return "(" + " ".join(f"{value!r}," for value in values).replace("'", '"') + ")"
+
+
+def firmware_table(schema: Schema) -> str:
+    """Return firmware/app/schema_table.py: what a board must know, in constants MicroPython can fold."""
+    header = schema["frame"]["header"]
+    codes = "".join(NUMBERS[field["wire"]] for field in header.values())
+    lines = [
+        f"# The schema's facts for the boards: {GENERATED}.",
+        "from micropython import const",
+        "",
+        f'SCHEMA_HASH = "{schema_hash(schema)}"',
+        f'HEADER = "<{codes}"  # {", ".join(header)}; payload and CRC-32 follow',
+        "",
+    ]
+    lines += [f"{_constant(name)} = const({m['id']})" for name, m in schema["messages"].items()]
+    lines.append("")
+    lines += [f"{_constant(name)} = const({limit['value']})" for name, limit in schema["limits"].items()]
+    lines += ["", "# name: (id, rate in Hz, struct format of a row, channels)", "STREAMS = {"]
+    for name, s in schema["streams"].items():
+        names = _tuple(channel for channel, _, _ in channels_of(s))
+        lines.append(f'    "{name}": ({s["id"]}, {s["rate_hz"]}, "{row_format(s)}", {names}),')
+    lines += ["}", "", "COMMANDS = " + _tuple(schema["commands"]), ""]
     return "\n".join(lines)
 
 
@@ -88,6 +199,8 @@ def python_tables(schema: Schema) -> str:
 FILES: dict[str, Callable[[Schema], str]] = {
     "native/include/dk_schema.h": c_header,
     "host/dexkit/protocol/tables.py": python_tables,
+    "firmware/app/schema_table.py": firmware_table,
+    "docs/protocol.md": protocol_page,
 }
 
 

@@ -1,5 +1,9 @@
 """The schema's facts for the host: generated from protocol/schema.toml by `make generate`; do not edit."""
 
+from typing import NamedTuple
+
+import numpy as np
+
 #: Number of each object kind, as in hello.
 OBJECT_ID = {
     "cup": 1,
@@ -120,3 +124,159 @@ SETTINGS: dict[str, dict[str, float]] = {
         "finger_s": 0.08,
     },
 }
+
+#: SHA-256 of what concerns the wire; hello carries it.
+SCHEMA_HASH = "4f0e77888fd0f668ddb524f1590f3fe4db6c8c1b23079cbcc91645a118d5cc8f"
+
+#: Header of every frame.
+HEADER_DTYPE = np.dtype(
+    [
+        ("type", "<B"),
+        ("stream", "<B"),
+        ("rows", "<H"),
+        ("sequence", "<I"),
+        ("tick_us", "<I"),
+        ("lost", "<I"),
+    ]
+)
+
+#: Number of each type of message.
+MESSAGE_ID = {
+    "hello": 1,
+    "samples": 2,
+    "heartbeat": 3,
+    "reply": 4,
+    "pong": 5,
+    "log": 6,
+}
+
+#: How the payload of each message is written: rows, json, u32 or text.
+PAYLOAD = {
+    "hello": "json",
+    "samples": "rows",
+    "heartbeat": "u32",
+    "reply": "json",
+    "pong": "u32",
+    "log": "text",
+}
+
+#: Fields of the messages that have some.
+FIELDS: dict[str, tuple[str, ...]] = {
+    "hello": ("object", "uid", "firmware", "schema", "boot", "streams", "calibration",),
+    "heartbeat": ("ring_blocks", "overwritten_blocks", "longest_loop_us", "free_bytes",),
+    "reply": ("number", "ok", "error", "value",),
+    "pong": ("number",),
+}
+
+#: Arguments of each command.
+COMMANDS = {
+    "hello": "",
+    "start": "[stream ...]",
+    "stop": "",
+    "ping": "",
+    "tare": "channel ...",
+    "identify": "",
+    "guide": "place [colour]",
+    "set": "name value",
+    "selftest": "",
+    "ack": "stream sequence",
+    "quit": "",
+}
+
+
+class StreamFacts(NamedTuple):
+    """What the schema says of one stream."""
+
+    id: int
+    rate_hz: float
+    wire: str  # type of a channel: i16, i32; bits8, bits16, bits32 for a row of bits
+    columns: tuple[str, ...]
+    units: tuple[str, ...]
+    scales: tuple[float, ...]  # nominal value of one raw count
+    row_dtype: np.dtype[np.void]  # one row on the wire; one field named bits, or one a channel
+
+
+#: Every stream by its name.
+STREAMS = {
+    "cup/load": StreamFacts(
+        1,
+        320.0,
+        "i32",
+        ("foot_n", "inner_n",),
+        ("N", "N",),
+        (4.57e-06, 4.57e-06,),
+        np.dtype([("foot_n", "<i"), ("inner_n", "<i")]),
+    ),
+    "cup/motion": StreamFacts(
+        2,
+        208.0,
+        "i16",
+        ("ax_ms2", "ay_ms2", "az_ms2", "gx_rads", "gy_rads", "gz_rads",),
+        ("m/s2", "m/s2", "m/s2", "rad/s", "rad/s", "rad/s",),
+        (0.002392823, 0.002392823, 0.002392823, 0.0006108652, 0.0006108652, 0.0006108652,),
+        np.dtype([("ax_ms2", "<h"), ("ay_ms2", "<h"), ("az_ms2", "<h"), ("gx_rads", "<h"), ("gy_rads", "<h"), ("gz_rads", "<h")]),
+    ),
+    "coaster/load": StreamFacts(
+        3,
+        320.0,
+        "i32",
+        ("load_n",),
+        ("N",),
+        (4.57e-06,),
+        np.dtype([("load_n", "<i")]),
+    ),
+    "button_board/contacts": StreamFacts(
+        4,
+        200.0,
+        "bits16",
+        ("entry_0", "entry_1", "entry_2", "entry_3", "entry_4", "seated_0", "seated_1", "seated_2", "seated_3", "seated_4",),
+        ("0/1", "0/1", "0/1", "0/1", "0/1", "0/1", "0/1", "0/1", "0/1", "0/1",),
+        (1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0,),
+        np.dtype([("bits", "<H")]),
+    ),
+    "button_board/touch": StreamFacts(
+        5,
+        200.0,
+        "bits8",
+        ("touch_0", "touch_1", "touch_2", "touch_3", "touch_4",),
+        ("0/1", "0/1", "0/1", "0/1", "0/1",),
+        (1.0, 1.0, 1.0, 1.0, 1.0,),
+        np.dtype([("bits", "<B")]),
+    ),
+    "button_board/panel": StreamFacts(
+        6,
+        320.0,
+        "i32",
+        ("panel_n",),
+        ("N",),
+        (4.57e-06,),
+        np.dtype([("panel_n", "<i")]),
+    ),
+    "pegboard/contacts": StreamFacts(
+        7,
+        200.0,
+        "bits32",
+        ("entry_0", "entry_1", "entry_2", "entry_3", "entry_4", "entry_5", "entry_6", "entry_7", "entry_8", "seated_0", "seated_1", "seated_2", "seated_3", "seated_4", "seated_5", "seated_6", "seated_7", "seated_8",),
+        ("0/1", "0/1", "0/1", "0/1", "0/1", "0/1", "0/1", "0/1", "0/1", "0/1", "0/1", "0/1", "0/1", "0/1", "0/1", "0/1", "0/1", "0/1",),
+        (1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0,),
+        np.dtype([("bits", "<I")]),
+    ),
+    "pegboard/tray": StreamFacts(
+        8,
+        320.0,
+        "i32",
+        ("tray_n",),
+        ("N",),
+        (4.57e-06,),
+        np.dtype([("tray_n", "<i")]),
+    ),
+}
+
+#: Longest payload of a frame.
+PAYLOAD_BYTES = 1024
+
+#: Longest command line, its end included.
+COMMAND_BYTES = 128
+
+#: Longest silence of a healthy board.
+HEARTBEAT_S = 1

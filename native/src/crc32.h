@@ -1,0 +1,17 @@
+/* CRC-32 (IEEE) as the frames need it; the public dk_crc32 is in dexkit.h. */
+#ifndef DK_CRC32_H
+#define DK_CRC32_H
+
+#include <stddef.h> // size_t
+#include <stdint.h> // uint32_t
+
+/* The register after n bytes, from the register before them; n is a multiple of 16. No inversion here. */
+typedef uint32_t dk_crc32_blocks(uint32_t reg, const uint8_t *bytes, size_t n);
+
+/* The fastest way on this machine. */
+dk_crc32_blocks *dk_crc32_best(void);
+
+/* Register after a message that is followed by its own CRC, whatever the message. */
+#define DK_CRC32_RESIDUE 0xDEBB20E3u
+
+#endif

@@ -23,7 +23,7 @@ def bounce(person: Person, contact: Contact, t_s: float, longest_s: float = 0.11
     contact.change(t_s)
     span_s = min(longest_s, float(person.rng.choice((0.0, 0.008, 0.03, 0.11), p=(0.25, 0.45, 0.2, 0.1))))
     pairs = int(person.rng.integers(1, 4)) if span_s > 0 else 0
-    for moment_s in np.sort(person.rng.uniform(0.1, 1.0, 2 * pairs)) * span_s:
+    for moment_s in np.sort(person.rng.uniform(0.2, 1.0, 2 * pairs)) * span_s:
         contact.change(t_s + float(moment_s))
 
 
@@ -38,6 +38,7 @@ class ButtonsWorld:
         self._entry = [Contact() for _ in range(BUTTONS)]
         self._seated = [Contact() for _ in range(BUTTONS)]
         self._pull = Ramps(0.0)
+        self._free: set[int] = set()
         self._slips = 0
         self._close_s: list[float] = []
         self._open_s: list[float] = []
@@ -128,6 +129,9 @@ class ButtonsWorld:
         self._work(started_s, self._clock_s)
         self._clock_s += 0.05 + p.lasting(RELEASE_S)
         self._finger(button, finger_s, self._clock_s)
+        if p.chance(0.2):  # the button slides through the hole and leaves the entry free
+            self._free.add(button)
+            bounce(p, self._entry[button], self._clock_s + 0.05)
         self._clock_s += 0.15
         return True
 
@@ -164,7 +168,8 @@ class ButtonsWorld:
                 bounce(p, self._seated[button], self._clock_s)
         self._open_s.append(self._clock_s - started_s)
         self._clock_s += p.between(0.05, 0.4)
-        bounce(p, self._entry[button], self._clock_s)
+        if button not in self._free:
+            bounce(p, self._entry[button], self._clock_s)
         self._work(started_s, self._clock_s)
         self._clock_s += 0.15
         self._finger(button, started_s, self._clock_s)

@@ -12,8 +12,8 @@ from dexkit.sim.person import Person
 Floats = NDArray[np.float64]
 
 FOOT_PLATE_KG = 0.008  # hangs under the foot's cell, so the cell feels the tilt a little
-ACCEL_NOISE_MS2, ACCEL_STEP_MS2 = 0.008, 0.122e-3 * GRAVITY_MS2  # LSM6DSOX at +-4 g
-GYRO_NOISE_RADS, GYRO_STEP_RADS = 0.0008, np.radians(17.5e-3)  # LSM6DSOX at +-500 deg/s
+ACCEL_NOISE_MS2, ACCEL_STEP_MS2 = 0.008, 0.244e-3 * GRAVITY_MS2  # LSM6DSOX at +-8 g
+GYRO_NOISE_RADS, GYRO_STEP_RADS = 0.0008, np.radians(35e-3)  # LSM6DSOX at +-1000 deg/s
 
 
 class CupWorld:

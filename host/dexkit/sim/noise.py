@@ -77,7 +77,7 @@ class LoadCell:
     hum_n
         Amplitude of mains hum at about 50 Hz.
     drift_n
-        Size of the slow drift over minutes (warming, mounting).
+        Largest slow drift over minutes (warming, mounting).
     walk_n
         Size of the random walk after a minute.
     spike_n, spike_every_s
@@ -101,7 +101,7 @@ class LoadCell:
         mains_hz = 50.0 + 0.02 * wander(seed, channel + 8, np.zeros(1), 10.0)[0]
         total = self.noise_n * white(seed, channel, t_s)
         total += self.hum_n * np.sin(2.0 * np.pi * mains_hz * t_s + phase)
-        total += self.drift_n * wander(seed, channel + 9, t_s, 60.0)
+        total += self.drift_n * np.tanh(wander(seed, channel + 9, t_s, 60.0))
         total += self.walk_n * walk(seed, channel + 10, t_s)
         total += self.spike_n * spikes(seed, channel + 11, t_s, self.spike_every_s, 0.005)
         return total

@@ -14,8 +14,8 @@ GRAVITY_MS2 = 9.81
 #: Pegs of the published size (6.4 to 7 mm by 32 mm) in wood, acetal and aluminium.
 PEG_KG = (0.0010, 0.0017, 0.0034)
 #: A healthy person's mean times for one peg, set so that nine pegs take the published total (PROPOSED parts).
-REACH_TRAY_S, GROPE_S, TRANSFER_S, INSERT_S = 0.36, 0.24, 0.40, 0.22
-REACH_HOLE_S, GRASP_S, PULL_S, CARRY_S = 0.32, 0.12, 0.09, 0.33
+REACH_TRAY_S, GROPE_S, TRANSFER_S, INSERT_S = 0.33, 0.22, 0.37, 0.20
+REACH_HOLE_S, GRASP_S, PULL_S, CARRY_S = 0.29, 0.11, 0.08, 0.30
 
 
 class PegsWorld:

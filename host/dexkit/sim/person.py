@@ -34,7 +34,7 @@ class Person:
     def of(cls, severity: Severity, seed: int, task: str) -> "Person":
         """Return the person that this seed makes; the same one for every task, with other luck."""
         own = np.random.Generator(np.random.Philox(key=[seed, 1]))
-        spread = 0.08 if severity.name == "healthy" else 0.12
+        spread = 0.08 if severity.name == "healthy" else 0.16
         pace = float(np.exp(own.normal(-(spread**2) / 2, spread)))
         tremor = Tremor.of(float(own.uniform(*severity.tremor_hz)), own)
         size = float(own.uniform())  # a strong tremor is strong in shift and in turn

@@ -25,8 +25,9 @@ STREAMS: Mapping[str, tuple[tuple[str, tuple[str, ...], float], ...]] = {
     "cup": (("cup/load", ("foot", "inner"), 320.0), ("cup/motion", ("a", "g"), 208.0)),
     "coaster": (("coaster/load", ("load",), 320.0),),
     "button_board": (
-        ("button_board/contacts", ("touch", "entry", "seated"), 200.0),
-        ("button_board/load", ("panel",), 320.0),
+        ("button_board/contacts", ("entry", "seated"), 200.0),
+        ("button_board/touch", ("touch",), 200.0),
+        ("button_board/panel", ("panel",), 320.0),
     ),
     "pegboard": (
         ("pegboard/contacts", ("entry", "seated"), 200.0),

@@ -318,7 +318,10 @@ def _unpack(compression: bytes, packed: bytes, size: int) -> bytes | None:
             limit = size if stated < 0 else stated
             if limit > _LARGEST_CHUNK:
                 return None
-            return zstandard.ZstdDecompressor().decompress(packed, max_output_size=limit)
+            # Extra data must be refused: a damaged length would swallow the chunks that follow.
+            return zstandard.ZstdDecompressor().decompress(
+                packed, max_output_size=limit, allow_extra_data=False
+            )
         except zstandard.ZstdError:
             return None
     if compression == b"lz4":

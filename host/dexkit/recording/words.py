@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from dexkit.errors import InputError
-from dexkit.recording.model import Recording, Stream
+from dexkit.recording.model import Losses, Recording, Stream
 from dexkit.recording.table import gaps, period_s
 
 #: How many gaps of a stream are named; the rest is counted.
@@ -28,18 +28,17 @@ def in_words(recording: Recording) -> Iterator[str]:
     for stream in recording.streams.values():
         yield f"{stream.name}: {_stream(stream)}"
         yield from (f"  {line}" for line in _facts(stream))
-    yield from losses_in_words(recording)
+    yield from losses_in_words(recording.losses)
 
 
-def losses_in_words(recording: Recording) -> Iterator[str]:
+def losses_in_words(losses: Losses) -> Iterator[str]:
     """Yield what did not survive, one line after the other.
 
     Parameters
     ----------
-    recording
-        Any recording.
+    losses
+        Of any recording.
     """
-    losses = recording.losses
     if losses.samples_lost_by_board:
         yield f"The board counted {losses.samples_lost_by_board} samples as lost."
     if losses.recovered:

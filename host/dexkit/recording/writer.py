@@ -51,6 +51,8 @@ class Writer:
         Wall clock at the recording's start in nanoseconds since 1970, where known.
     live
         Whether to write all there is to the disk each second; False for data that is there already.
+    shown_as
+        Name that messages give, where the file will get another one when it is complete.
 
     Raises
     ------
@@ -76,8 +78,10 @@ class Writer:
         *,
         start_ns: int = 0,
         live: bool = True,
+        shown_as: Path | None = None,
     ) -> None:
-        self.path = Path(path)
+        path = Path(path)
+        self.path = shown_as or path
         _check_meta(meta)
         if len({plan.name for plan in streams}) != len(streams):
             raise InputError("Two streams have the same name: name each stream once.")
@@ -90,7 +94,7 @@ class Writer:
         self._flushed_s = time.monotonic()
         self._closed = False
         with _disk(self.path):
-            self._file: IO[bytes] = self.path.open("xb")
+            self._file: IO[bytes] = path.open("xb")
             self._mcap = McapWriter(
                 self._file, CHUNK_BYTES, compression=CompressionType.ZSTD, enable_data_crcs=True
             )
@@ -100,7 +104,7 @@ class Writer:
                 pending.register(self._mcap)
             if live:
                 self._to_disk()
-                _sync_folder(self.path.parent)
+                _sync_folder(path.parent)
 
     def append(self, name: str, t_s: ArrayLike, values: ArrayLike, *, lost_before: int = 0) -> None:
         """Append samples to a stream.
@@ -291,7 +295,8 @@ def write(path: str | Path, recording: Recording, *, overwrite: bool = False) ->
     start_ns = int(meta.get("start_ns", "0"))
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with Writer(part, recording.object_kind, meta, plans, start_ns=start_ns, live=False) as writer:
+        kind = recording.object_kind
+        with Writer(part, kind, meta, plans, start_ns=start_ns, live=False, shown_as=path) as writer:
             for t_s in _seconds(streams):
                 for stream in streams:
                     chosen = slice(*np.searchsorted(stream.t_s, (t_s, t_s + 1.0)))

@@ -45,7 +45,7 @@ POUR_KNOWN_MS = 150
 class Result:
     """What was found in some scenes, against the truth."""
 
-    def __init__(self, seeds: list[int], severity: str, length: int | None = None) -> None:
+    def __init__(self, seeds: list[int], severity: str, rate_hz: float = 200.0) -> None:
         self._agreed: dict[tuple[str, int], Agreement] = {}
         self._late_s: dict[str, list[float]] = {group: [] for group in KIND_GROUPS}
         self._error_s: dict[str, list[float]] = {group: [] for group in KIND_GROUPS}
@@ -53,7 +53,7 @@ class Result:
         self.wrong: list[str] = []
         for seed in seeds:
             for kind in ("cup", "button_board", "pegboard"):
-                scene = make_scene(kind, severity, seed, length=length if kind == "cup" else None)
+                scene = make_scene(kind, severity, seed, rate_hz=rate_hz)
                 for name, table in scene.tables.items():
                     found = SEGMENT[name](table, scene.rate_hz)
                     self._add(seed, name, found, scene.truth[name])
@@ -133,9 +133,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", default=HELD_OUT, help="first..last or a,b,c")
     parser.add_argument("--severity", default="moderate", choices=SEVERITIES)
+    parser.add_argument("--rate", type=float, default=200.0, help="samples per second")
     parser.add_argument("--wrong", action="store_true", help="list what is false or not found within 100 ms")
     options = parser.parse_args()
-    result = Result(seeds_of(options.seeds), options.severity)
+    result = Result(seeds_of(options.seeds), options.severity, options.rate)
     table = Table(title=f"F1 against the truth, severity {options.severity}, seeds {options.seeds}")
     for head in ("events", "true", "found", *(f"{ms} ms" for ms in TOLERANCES_MS)):
         table.add_column(head, justify="left" if head == "events" else "right")

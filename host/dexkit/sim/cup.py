@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from dexkit.protocol.tables import STREAMS
 from dexkit.sim.cup_plan import CUP_KG, DRINK_PHASES_S, GLASS_KG, GRAVITY_MS2, CupPlan
 from dexkit.sim.liquid import FULL_KG, spill_deg
 from dexkit.sim.movement import bursts
@@ -12,8 +13,8 @@ from dexkit.sim.person import Person
 Floats = NDArray[np.float64]
 
 FOOT_PLATE_KG = 0.008  # hangs under the foot's cell, so the cell feels the tilt a little
-ACCEL_NOISE_MS2, ACCEL_STEP_MS2 = 0.008, 0.244e-3 * GRAVITY_MS2  # LSM6DSOX at +-8 g
-GYRO_NOISE_RADS, GYRO_STEP_RADS = 0.0008, np.radians(35e-3)  # LSM6DSOX at +-1000 deg/s
+ACCEL_NOISE_MS2, GYRO_NOISE_RADS = 0.008, 0.0008  # LSM6DSOX: 70 ug/rtHz and 3.8 mdps/rtHz at 208 Hz
+ACCEL_STEP_MS2, GYRO_STEP_RADS = STREAMS["cup/motion"].scales[0], STREAMS["cup/motion"].scales[-1]
 
 
 class CupWorld:

@@ -103,7 +103,7 @@ class CupPlan:
         p, start_s = self.person, self.clock_s
         parts = p.submovements()
         self.forward_m.reach(start_s, duration_s, forward_m, parts, p.rng)
-        self.up_m.reach(start_s, duration_s * 0.6, up_m + over_m, max(1, parts - 1), p.rng)
+        self.up_m.reach(start_s, duration_s * 0.6, up_m + over_m, max(1, parts // 2), p.rng)
         if over_m:
             self.up_m.step(start_s + duration_s * 0.5, duration_s * 0.5, -over_m)
         swing = p.between(0.02, 0.05)
@@ -170,7 +170,7 @@ class CupPlan:
             parts = max(2, round(duration_s * share / 0.6))
             self.turn(duration_s * share, self.tilt_deg.end() + size_deg, parts)
         self.turn(p.between(0.25, 0.40), self.tilt_deg.end() - 22.0)
-        self.turn(p.lasting(0.6), 0.0)
+        self.turn(p.lasting(0.5) * (0.5 + 0.5 * p.severity.cup_pace), 0.0)
         self._flow(start_s, self.clock_s, into_glass)
 
     def tilt_at(self, t_s: Floats) -> tuple[Floats, Floats, Floats, Floats]:

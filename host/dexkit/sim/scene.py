@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dexkit.errors import InputError
-from dexkit.protocol.tables import TABLE
+from dexkit.protocol.tables import SCHEMA_HASH, STREAMS, TABLE
 from dexkit.recording.model import Recording, Stream
 from dexkit.sim.buttons import ButtonsWorld
 from dexkit.sim.cup import CoasterWorld, CupWorld, drink, pour_cycles
@@ -19,21 +19,6 @@ from dexkit.sim.severity import PRESETS, SEVERITIES
 
 #: One true event: what, where, its first sample and its exact time.
 TRUTH_DTYPE = np.dtype([("kind", "U12"), ("channel", np.int32), ("index", np.int64), ("t_s", np.float64)])
-
-#: What each object's streams are called, with their columns' beginnings and their native rates.
-STREAMS: Mapping[str, tuple[tuple[str, tuple[str, ...], float], ...]] = {
-    "cup": (("cup/load", ("foot", "inner"), 320.0), ("cup/motion", ("a", "g"), 208.0)),
-    "coaster": (("coaster/load", ("load",), 320.0),),
-    "button_board": (
-        ("button_board/contacts", ("entry", "seated"), 200.0),
-        ("button_board/touch", ("touch",), 200.0),
-        ("button_board/panel", ("panel",), 320.0),
-    ),
-    "pegboard": (
-        ("pegboard/contacts", ("entry", "seated"), 200.0),
-        ("pegboard/tray", ("tray",), 320.0),
-    ),
-}
 
 #: What a fact may be: a number, several, or a word.
 Fact = float | tuple[float, ...] | str
@@ -86,13 +71,13 @@ class Scene:
     def recording(self) -> Recording:
         """Return the scene as its sensors would have recorded it, each stream at its native rate."""
         streams = {}
-        for kind, world in self.worlds.items():
-            for name, starts, rate_hz in STREAMS[kind]:
-                picked = [i for i, column in enumerate(TABLE[kind]) if column.startswith(starts)]
-                t_s = np.arange(int(self.duration_s * rate_hz)) / rate_hz
-                values = np.ascontiguousarray(world.read(t_s)[:, picked])
-                columns = tuple(TABLE[kind][i] for i in picked)
-                streams[name] = Stream(name, columns, t_s, values, rate_hz)
+        for name, facts in STREAMS.items():
+            kind = name.split("/")[0]
+            if kind in self.worlds:
+                t_s = np.arange(int(self.duration_s * facts.rate_hz)) / facts.rate_hz
+                picked = [TABLE[kind].index(column) for column in facts.columns]
+                values = np.ascontiguousarray(self.worlds[kind].read(t_s)[:, picked])
+                streams[name] = Stream(name, facts.columns, t_s, values, facts.rate_hz)
         return Recording(self.object_kind, dict(self.meta), streams)
 
 
@@ -201,12 +186,13 @@ def make_scene(
         facts |= pegs.facts
     t_s = np.arange(int(duration_s * rate_hz)) / rate_hz
     meta = {
-        "object": object_kind,
         "person": f"simulated-{severity}-{seed}",
         "severity": severity,
         "hand": hand,
         "test": test,
         "firmware": "simulated",
+        "schema_hash": SCHEMA_HASH,
+        "calibration": "simulated",
         "seed": str(seed),
     }
     return Scene(

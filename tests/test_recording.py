@@ -82,6 +82,7 @@ def test_clock_probes_lost_samples_and_the_wall_clock_are_kept(tmp_path):
     recording = read(path)
     assert recording.losses == Losses(samples_lost_by_board=35)
     assert not recording.losses.recovered
+    assert dict(recording.meta) == {"person": "P07", "start_ns": str(start_ns)}
     assert np.array_equal(recording.streams["clock/probes"].values, np.float32([[2e-5, 0.0013]]))
     with path.open("rb") as file:
         assert make_reader(file).get_summary().statistics.message_start_time == start_ns

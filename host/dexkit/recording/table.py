@@ -108,6 +108,54 @@ def table(
     return samples, rate_hz, t0_s
 
 
+def even(stream: Stream, rate_hz: float | None = None) -> tuple[NDArray[np.float32], float]:
+    """Return one stream on a regular grid from its first to its last sample, by the rule of `table`.
+
+    Parameters
+    ----------
+    stream
+        At least two samples, or a nominal rate.
+    rate_hz
+        Rate of the grid; by default the stream's own, or what its median interval gives.
+
+    Returns
+    -------
+    samples
+        float32 (n, columns); NaN inside gaps.
+    rate_hz
+        Rate of the grid.
+
+    Raises
+    ------
+    InputError
+        If the stream has no rate.
+    """
+    if rate_hz is None:
+        rate_hz = 1.0 / period_s(stream)
+    span_s = float(stream.t_s[-1] - stream.t_s[0]) if len(stream.t_s) else 0.0
+    samples = np.full((int(span_s * rate_hz + 1e-6) + 1, len(stream.columns)), np.nan, np.float32)
+    if len(stream.t_s):
+        _place(stream, stream.columns, samples, rate_hz, float(stream.t_s[0]))
+    return samples, rate_hz
+
+
+def longest_measured(samples: NDArray[np.float32]) -> slice:
+    """Return the longest stretch of rows in which every column was measured.
+
+    Parameters
+    ----------
+    samples
+        (n, columns), NaN where nothing was measured.
+    """
+    measured = np.concatenate(([False], np.all(np.isfinite(samples), axis=1), [False]))
+    edges = np.flatnonzero(measured[1:] != measured[:-1])
+    if not len(edges):
+        return slice(0, 0)
+    starts, ends = edges[::2], edges[1::2]
+    longest = int(np.argmax(ends - starts))
+    return slice(int(starts[longest]), int(ends[longest]))
+
+
 def _streams_of(recording: Recording, object_kind: str) -> list[Stream]:
     if object_kind == "coaster" and "weight" in recording.streams and "coaster/load" not in recording.streams:
         weight = recording.streams["weight"]

@@ -89,6 +89,8 @@ class Writer:
             raise InputError(f"The start {start_ns} is not a time in nanoseconds since 1970.")
         self._streams = {plan.name: _Pending(plan) for plan in streams}
         self._facts = {**meta, "format": FORMAT, "object": object_kind, "streams": plans_to_text(streams)}
+        if start_ns:
+            self._facts["start_ns"] = str(start_ns)
         self._start_ns = start_ns
         self._live = live
         self._flushed_s = time.monotonic()
@@ -292,11 +294,13 @@ def write(path: str | Path, recording: Recording, *, overwrite: bool = False) ->
         meta["losses"] = json.dumps(asdict(recording.losses))
     streams = list(recording.streams.values())
     plans = [StreamPlan(stream.name, stream.columns, stream.rate_hz) for stream in streams]
-    start_ns = int(meta.get("start_ns", "0"))
+    start_ns = meta.pop("start_ns", "0")
+    if not start_ns.isdecimal():
+        raise InputError(f"The fact start_ns is '{start_ns}': it must be nanoseconds since 1970.")
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         kind = recording.object_kind
-        with Writer(part, kind, meta, plans, start_ns=start_ns, live=False, shown_as=path) as writer:
+        with Writer(part, kind, meta, plans, start_ns=int(start_ns), live=False, shown_as=path) as writer:
             for t_s in _seconds(streams):
                 for stream in streams:
                     chosen = slice(*np.searchsorted(stream.t_s, (t_s, t_s + 1.0)))

@@ -64,9 +64,10 @@ typedef struct dk_button_board_settings {
 
 /* Pegboard: columns of a row, then settings in the order of the schema. */
 #define DK_PEGBOARD_COLUMNS 19
-#define DK_PEGBOARD_SETTINGS 1
+#define DK_PEGBOARD_SETTINGS 2
 typedef struct dk_pegboard_settings {
     double finger_s; /* An entry interruption up to this long is a passing finger. */
+    double bounce_s; /* A barrier's bounce lasts up to this long and never makes two events. */
 } dk_pegboard_settings;
 
 /* The wire: types of messages, numbers of streams, bytes in a row of each stream. */

@@ -1,26 +1,78 @@
-/* The pegboard segmenter; docs/events.md says what its events mean. In C to keep up with archives. */
-#include "segmenter.h"
+/* The pegboard's segmenter: nine holes, and the tray. docs/events.md says what its events mean. In C to keep
+ * up with archives. */
+#include <string.h> // memcmp, memcpy
+#include "passage.h"
+
+enum { HOLES = 9, CONTACTS = 2 * HOLES };
 
 typedef struct state {
     int64_t index; /* of the next row */
+    int64_t due;   /* row at which a hole is to be looked at even if no barrier changes */
+    passage_rule hole_rule;
+    passage hole[HOLES];
+    float before[CONTACTS]; /* the last row's barriers */
 } state;
 
 static void init(void *memory, double rate_hz, const double *settings)
 {
-    (void)memory, (void)rate_hz, (void)settings;
+    state *s = memory;
+    dk_pegboard_settings set;
+    memcpy(&set, settings, sizeof set);
+    int64_t bounce = contact_longer_than(set.bounce_s, rate_hz);
+    int64_t finger = contact_longer_than(set.finger_s, rate_hz);
+    contact_rule barrier = {.bounce = bounce, .run = {bounce, finger}};
+    s->hole_rule = (passage_rule){
+        .entry = barrier,
+        .seated = barrier,
+        .kind = {DK_ENTER, DK_SEAT, DK_BOUNCE, DK_UNSEAT},
+    };
+    for (int i = 0; i < HOLES; i++)
+        passage_init(&s->hole[i]);
+    s->due = DK_NEVER;
+}
+
+static void read_barriers(state *s, const float *row)
+{
+    for (int i = 0; i < HOLES; i++) {
+        contact_read(&s->hole[i].entry, &s->hole_rule.entry, row[i], s->index);
+        contact_read(&s->hole[i].seated, &s->hole_rule.seated, row[HOLES + i], s->index);
+    }
+    memcpy(s->before, row, sizeof s->before);
+}
+
+/* Says what has become known of the holes at this row, and finds when to look again. */
+static void step_holes(state *s, dk_events *events)
+{
+    s->due = DK_NEVER;
+    for (int i = 0; i < HOLES; i++) {
+        passage_step(&s->hole[i], &s->hole_rule, i, s->index, events);
+        int64_t due = passage_due(&s->hole[i], &s->hole_rule);
+        if (due < s->due)
+            s->due = due;
+    }
 }
 
 static size_t push(void *memory, const float *rows, size_t n_rows, dk_events *events)
 {
     state *s = memory;
-    (void)rows, (void)events;
-    s->index += (int64_t)n_rows;
-    return n_rows;
+    size_t taken = 0;
+    for (; taken < n_rows && dk_events_have_room(events); taken++) {
+        const float *row = rows + taken * DK_PEGBOARD_COLUMNS;
+        int changed = memcmp(row, s->before, sizeof s->before) != 0 || s->index == 0;
+        if (changed)
+            read_barriers(s, row);
+        if (changed || s->index >= s->due)
+            step_holes(s, events);
+        s->index++;
+    }
+    return taken;
 }
 
 static void finish(void *memory, dk_events *events)
 {
-    (void)memory, (void)events;
+    state *s = memory;
+    for (int i = 0; i < HOLES; i++)
+        passage_finish(&s->hole[i], &s->hole_rule, i, s->index - 1, events);
 }
 
 const dk_segmenter_ops dk_pegboard_ops = {

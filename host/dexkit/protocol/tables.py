@@ -122,6 +122,7 @@ SETTINGS: dict[str, dict[str, float]] = {
     },
     "pegboard": {
         "finger_s": 0.08,
+        "bounce_s": 0.12,
     },
 }
 

@@ -118,5 +118,59 @@ DK_API dk_frame_counts dk_decoder_counts(const dk_decoder *decoder);
 
 /* CRC-32 (IEEE) of n bytes; portable: by tables even where the processor can do better. */
 DK_API uint32_t dk_crc32(const uint8_t *bytes, size_t n, int portable);
+/* ---- Smoothness and tremor: one number of one movement ------------------------------------------------ */
+
+/* Why there is no number; 0 when there is one. host/dexkit/score/smoothness_reference.py has the words. */
+enum dk_reason {
+    DK_MEASURABLE = 0,
+    DK_TOO_SHORT = 1,
+    DK_NOT_MEASURED = 2, /* a sample is not finite, or beyond what any sensor gives */
+    DK_NO_MOVEMENT = 3,
+    DK_NO_BAND = 4,
+    DK_NO_ACCELERATION = 5,
+    DK_NO_PEAK = 6,
+    DK_WHOLE_BAND_NEEDED = 7 /* ask again with decimation 1 */
+};
+
+/* Tables for the SPARC of speeds of like length; never written to after _new, so any thread may use them. */
+typedef struct dk_arc dk_arc;
+
+/* size: 16 times the next power of two of the samples; decimation: a power of two, the largest that leaves
+ * at least 25 Hz, or 1. NULL: no such size or decimation, no memory. */
+DK_API DK_CHECK dk_arc *dk_arc_new(size_t size, size_t decimation);
+DK_API void dk_arc_free(dk_arc *arc);
+/* Doubles of scratch that dk_sparc needs. */
+DK_API size_t dk_arc_scratch(const dk_arc *arc);
+/* Spectral arc length of a speed; returns enum dk_reason and leaves *sparc alone when it is not 0. */
+DK_API DK_CHECK int dk_sparc(const dk_arc *arc, const double *speed, size_t n, double rate_hz,
+                             double *scratch, double *sparc);
+
+/* Dimensionless jerk of a speed; returns enum dk_reason. */
+DK_API DK_CHECK int dk_dlj(const double *speed, size_t n, double rate_hz, double *dlj);
+
+/* Log dimensionless jerk of accelerations and angular velocities, both n x 3; returns enum dk_reason. */
+DK_API DK_CHECK int dk_ldlj_a(const double *accel_ms2, const double *gyro_rads, size_t n, double rate_hz,
+                              double *ldlj);
+
+/* Tables for the tremor of signals of one rate; never written to after _new. */
+typedef struct dk_welch dk_welch;
+
+/* What a signal says about tremor; docs in host/dexkit/score/smoothness_reference.py. */
+typedef struct dk_tremor_found {
+    double frequency_hz;
+    double amplitude;
+    double occurrence; /* share of the windows, 0 .. 1 */
+    double band_rms;
+} dk_tremor_found;
+
+/* half: samples of half a window, which is 1 s; bins: of the spectrum, up to 13.5 Hz. NULL: no such sizes. */
+DK_API DK_CHECK dk_welch *dk_welch_new(size_t half, size_t bins);
+DK_API void dk_welch_free(dk_welch *welch);
+/* Doubles of scratch that dk_tremor needs for a signal of n samples. */
+DK_API size_t dk_welch_scratch(const dk_welch *welch, size_t n);
+/* Tremor in a signal (n x axes); spectra: (n / half - 1) x bins, the power spectral density of each window.
+ * Returns enum dk_reason; with DK_NO_PEAK only occurrence and band_rms are there. */
+DK_API DK_CHECK int dk_tremor(const dk_welch *welch, const double *signal, size_t n, size_t axes,
+                              double rate_hz, double *scratch, double *spectra, dk_tremor_found *found);
 
 #endif

@@ -10,10 +10,16 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
+from dexkit.core import lib
 from dexkit.errors import InputError
 from dexkit.score import smoothness_reference as reference
 from dexkit.score.result import NotMeasurable
 from dexkit.score.smoothness_reference import Array, Tremor, no_tremor
+
+if lib is not None:
+    from dexkit.score import smoothness_core as engine
+else:
+    engine = reference  # type: ignore[misc]
 
 __all__ = ["Tremor", "dlj", "flow_gs", "ldlj", "ldlj_a", "slope", "sparc", "sway_rms", "tremor"]
 
@@ -51,7 +57,7 @@ def sparc(speed: ArrayLike, rate_hz: float) -> float | NotMeasurable:
     signal = _signal(speed, "speed")
     if (reason := _rate_reason(rate_hz, 2 * reference.SPARC_CUTOFF_HZ)) is not None:
         return reason
-    return reference.sparc(signal, float(rate_hz))
+    return engine.sparc(signal, float(rate_hz))
 
 
 def dlj(speed: ArrayLike, rate_hz: float) -> float | NotMeasurable:
@@ -73,7 +79,7 @@ def dlj(speed: ArrayLike, rate_hz: float) -> float | NotMeasurable:
     signal = _signal(speed, "speed")
     if (reason := _rate_reason(rate_hz)) is not None:
         return reason
-    return reference.dlj(signal, float(rate_hz))
+    return engine.dlj(signal, float(rate_hz))
 
 
 def ldlj(speed: ArrayLike, rate_hz: float) -> float | NotMeasurable:
@@ -121,7 +127,7 @@ def ldlj_a(accel_ms2: ArrayLike, gyro_rads: ArrayLike, rate_hz: float) -> float 
         )
     if (reason := _rate_reason(rate_hz, reference.LDLJ_A_RATE_HZ)) is not None:
         return reason
-    return reference.ldlj_a(accel, gyro, float(rate_hz))
+    return engine.ldlj_a(accel, gyro, float(rate_hz))
 
 
 def tremor(signal: ArrayLike, rate_hz: float) -> Tremor:
@@ -146,7 +152,7 @@ def tremor(signal: ArrayLike, rate_hz: float) -> Tremor:
     vectors = _vectors(signal, "signal")
     if (reason := _rate_reason(rate_hz, 30.0)) is not None:
         return no_tremor(reason)
-    return reference.tremor(vectors, float(rate_hz))
+    return engine.tremor(vectors, float(rate_hz))
 
 
 def sway_rms(signal: ArrayLike, rate_hz: float) -> float | NotMeasurable:

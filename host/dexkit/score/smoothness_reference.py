@@ -151,6 +151,11 @@ def ldlj_a(accel_ms2: Array, gyro_rads: Array, rate_hz: float) -> float | NotMea
     return -math.log(duration_s) + math.log(squared) - math.log(roughness)
 
 
+def tremor_bins(rate_hz: float) -> int:
+    """Return how many bins of a window's spectrum are looked at: up to 13.5 Hz."""
+    return round(13.5 * 2 * round(rate_hz) / rate_hz) + 1
+
+
 def window_spectra(signal: Array, rate_hz: float) -> tuple[Array, Array]:
     """Return frequencies (bins,) up to 13.5 Hz and the power spectral density of each window (windows, bins).
 
@@ -159,15 +164,16 @@ def window_spectra(signal: Array, rate_hz: float) -> tuple[Array, Array]:
     """
     half = round(rate_hz)
     size = 2 * half
-    bins = min(round(13.5 * size / rate_hz), half) + 1
-    frequency_hz = np.arange(bins, dtype=np.float64) * (rate_hz / size)
+    bins = tremor_bins(rate_hz)
     shape = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)
     scale = 2.0 / (rate_hz * (shape @ shape))
-    windows = np.lib.stride_tricks.sliding_window_view(signal, size, axis=0)[::half]  # (windows, axes, size)
+    level = signal - signal[0]  # so that a large offset costs no digits
+    windows = np.lib.stride_tricks.sliding_window_view(level, size, axis=0)[::half]  # (windows, axes, size)
     windows = windows - windows.mean(axis=-1, keepdims=True)
     spectrum = np.fft.rfft(windows * shape)[..., :bins]
+    spectrum[..., 0] *= math.sqrt(0.5)  # one-sided: every other bin stands for two
     power: Array = scale * np.sum(spectrum.real**2 + spectrum.imag**2, axis=1)
-    return np.asarray(frequency_hz, np.float64), power
+    return np.arange(bins, dtype=np.float64) * np.float64(rate_hz / size), power
 
 
 def highest_peak(psd: Array, first: int, last: int, over_median: float) -> int | None:

@@ -1,0 +1,241 @@
+"""What a recording of the cup shows: each carry from lift to put, its liquid, its tilt and its parts."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dexkit.score.result import NotMeasurable, Outcome, number
+from dexkit.score.take import Take
+
+FOOT, INNER = 0, 1
+ACCEL, GYRO = slice(2, 5), slice(5, 8)
+
+#: Grams of one newton under standard gravity.
+G_PER_N = 1000.0 / 9.80665
+#: Tilt from which on the cup counts as being tilted to pour (PROPOSED).
+TILTED_DEG = 15.0
+#: Mean over this long takes hand tremor out of the tilt.
+TILT_MEAN_S = 0.25
+#: How much of a carry may be missing before its movement is not measurable (PROPOSED).
+MISSING_LIMIT = 0.1
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Carry:
+    """One time in the air, from lift to put, with the pours in it.
+
+    Parameters
+    ----------
+    cup, coaster
+        The takes; None where there was no coaster.
+    lift_s, put_s
+        Beginning and end; put_s is None when the recording ended before.
+    flows_s
+        Begin and end of each flow; the end is None when none was seen.
+    quality
+        Lowest quality of the events it stands on.
+    """
+
+    cup: Take
+    coaster: Take | None
+    lift_s: float
+    put_s: float | None
+    flows_s: tuple[tuple[float, float | None], ...]
+    quality: float
+
+    @property
+    def poured(self) -> bool:
+        """Whether liquid left the cup."""
+        return bool(self.flows_s)
+
+    @property
+    def end_s(self) -> float:
+        """Time of the put, or of the recording's end."""
+        return self.cup.end_s if self.put_s is None else self.put_s
+
+    @property
+    def pour_on_s(self) -> float:
+        """Time of the first flow."""
+        return self.flows_s[0][0]
+
+    @property
+    def pour_off_s(self) -> float | None:
+        """Time at which the last flow ended."""
+        return self.flows_s[-1][1]
+
+    def part(self, start_s: float, end_s: float) -> slice:
+        """Return the samples between two times."""
+        return slice(self.cup.index(start_s), self.cup.index(end_s))
+
+    @cached_property
+    def tilt_deg(self) -> Floats:
+        """Angle between the cup's axis and the vertical, for each sample of the carry, tremor averaged out."""
+        whole = self.part(self.lift_s, self.end_s)
+        half = max(round(TILT_MEAN_S * self.cup.rate_hz / 2), 1)
+        first, last = max(whole.start - half, 0), min(whole.stop + half, len(self.cup.samples))
+        sums = np.cumsum(self.cup.samples[first:last, ACCEL], axis=0, dtype=np.float64)
+        sums = np.concatenate([np.zeros((1, 3)), sums])
+        at = np.arange(whole.start, whole.stop) - first
+        low, high = np.maximum(at - half, 0), np.minimum(at + half + 1, len(sums) - 1)
+        mean = (sums[high] - sums[low]) / (high - low)[:, np.newaxis]
+        return np.degrees(np.arctan2(np.hypot(mean[:, 0], mean[:, 1]), mean[:, 2]))
+
+    def tilt_at(self, t_s: float) -> float:
+        """Return the tilt at a time of the carry."""
+        place = self.cup.index(t_s) - self.cup.index(self.lift_s)
+        return float(self.tilt_deg[min(max(place, 0), len(self.tilt_deg) - 1)])
+
+    @cached_property
+    def unload_s(self) -> float:
+        """Time at which the foot force began to fall before the lift: the hand takes the weight."""
+        cup = self.cup
+        last = cup.index(self.lift_s)
+        foot_n = cup.samples[max(last - round(2.0 * cup.rate_hz), 0) : last, FOOT].astype(np.float64)
+        rest = foot_n[: max(len(foot_n) // 2, 1)]
+        level_n = float(np.median(rest)) if len(rest) else 0.0
+        standing = np.flatnonzero(foot_n >= 0.93 * level_n)
+        return self.lift_s if not len(standing) else self.lift_s - (len(foot_n) - int(standing[-1])) / cup.rate_hz
+
+    @cached_property
+    def tilt_start_s(self) -> float:
+        """Last time before the first flow at which the cup was not yet tilted to pour."""
+        until = max(self.cup.index(self.pour_on_s) - self.cup.index(self.lift_s), 1)
+        upright = np.flatnonzero(self.tilt_deg[:until] < TILTED_DEG)
+        return self.lift_s + (int(upright[-1]) + 1) / self.cup.rate_hz if len(upright) else self.lift_s
+
+    def standing_g(self, start_s: float, end_s: float, when: str) -> Outcome:
+        """Return the liquid in the cup while it stands between two times, as its median."""
+        window = self.part(start_s, end_s)
+        if window.stop - window.start < 0.25 * self.cup.rate_hz:
+            return NotMeasurable(f"The cup stood for less than 0.25 s {when}.")
+        if self.cup.missing[window].mean() > 0.5:
+            return NotMeasurable(f"The load was not measured {when}.")
+        force_ms2 = float(np.median(self.cup.samples[window, ACCEL.stop - 1]))
+        if force_ms2 < 5.0:
+            return NotMeasurable(f"The cup did not stand upright {when}.")
+        return 1000.0 * float(np.median(self.cup.samples[window, INNER])) / force_ms2
+
+    @cached_property
+    def before_g(self) -> Outcome:
+        """Liquid in the cup while it stood before the lift."""
+        earlier_s = [t for t in self.cup.times("put", "bump", "failed_lift") if t < self.lift_s]
+        start_s = max(earlier_s[-1] + 0.4, self.unload_s - 1.1) if earlier_s else self.unload_s - 1.1
+        return self.standing_g(max(start_s, self.cup.t0_s), self.unload_s - 0.1, "before it was lifted")
+
+    @cached_property
+    def after_g(self) -> Outcome:
+        """Liquid in the cup while it stood after the put."""
+        if self.put_s is None:
+            return NotMeasurable("The recording ended before the cup was put down.")
+        later_s = [t for t in self.cup.times("lift", "bump", "failed_lift") if t > self.put_s]
+        end_s = min(self.put_s + 1.4, later_s[0] - 0.4 if later_s else self.cup.end_s)
+        return self.standing_g(self.put_s + 0.4, end_s, "after it was put down")
+
+    @cached_property
+    def moved_g(self) -> Outcome:
+        """Liquid that left the cup."""
+        return difference(self.before_g, self.after_g)
+
+    @cached_property
+    def received_g(self) -> Outcome:
+        """Liquid that came into the glass on the coaster."""
+        if self.coaster is None:
+            return NotMeasurable("The coaster was not recorded with the cup.")
+        if self.put_s is None:
+            return NotMeasurable("The recording ended before the cup was put down.")
+        glass = self.coaster
+        touched = [t for t in glass.times("disturbed") if t > self.pour_on_s]
+        before = glass.samples[glass.index(self.pour_on_s - 1.1) : glass.index(self.pour_on_s - 0.1), 0]
+        off_s = self.pour_off_s if self.pour_off_s is not None else self.put_s
+        # The blow of the cup on the same table and the last drops are over a moment after the put.
+        start_s = max(self.put_s + 0.25, off_s + 1.0)
+        end_s = min(start_s + 1.0, touched[0] - 0.05 if touched else glass.end_s)
+        after = glass.samples[glass.index(start_s) : glass.index(end_s), 0]
+        if touched and touched[0] < start_s:
+            return NotMeasurable("The glass was touched between the pour and the moment the cup stood again.")
+        if min(len(before), len(after)) < 0.25 * glass.rate_hz:
+            return NotMeasurable("The glass stood still for less than 0.25 s before or after the pour.")
+        return (float(np.median(after)) - float(np.median(before))) * G_PER_N
+
+    def motion(self, start_s: float, end_s: float, what: str) -> tuple[Floats, Floats] | NotMeasurable:
+        """Return acceleration (n, 3) and turning rate (n, 3) between two times, the gyroscope's rest taken off."""
+        window = self.part(start_s, end_s)
+        if window.stop - window.start < 0.2 * self.cup.rate_hz:
+            return NotMeasurable(f"The {what} lasted less than 0.2 s.")
+        if self.cup.missing[window].mean() > MISSING_LIMIT:
+            return NotMeasurable(f"More than {MISSING_LIMIT:.0%} of the {what} was not measured.")
+        moved = self.cup.samples[window].astype(np.float64)
+        return moved[:, ACCEL], moved[:, GYRO] - self.gyro_rest_rads
+
+    @cached_property
+    def gyro_rest_rads(self) -> Floats:
+        """What the gyroscope says while the cup stands before the lift; zero where it did not stand."""
+        window = self.part(max(self.unload_s - 1.1, self.cup.t0_s), self.unload_s - 0.1)
+        if window.stop - window.start < 0.25 * self.cup.rate_hz:
+            return np.zeros(3)
+        return np.asarray(np.median(self.cup.samples[window, GYRO], axis=0), np.float64)
+
+
+def carries(cup: Take, coaster: Take | None = None) -> tuple[Carry, ...]:
+    """Return every time in the air, in order; a lift without a put lasts to the next lift or the end."""
+    found = []
+    lifts = cup.rows("lift")
+    puts = cup.times("put")
+    for number, row in enumerate(lifts):
+        lift_s = float(row["t_s"])
+        until_s = float(lifts[number + 1]["t_s"]) if number + 1 < len(lifts) else np.inf
+        put_s = next((t for t in puts if lift_s < t < until_s), None)
+        end_s = put_s if put_s is not None else min(until_s, cup.end_s + 1.0)
+        ons = [t for t in cup.times("pour_on") if lift_s <= t <= end_s]
+        offs = [t for t in cup.times("pour_off") if lift_s <= t <= end_s]
+        flows = tuple((on, next((t for t in offs if t > on), None)) for on in ons)
+        used = cup.events[(cup.events["t_s"] >= lift_s) & (cup.events["t_s"] <= end_s)]
+        found.append(Carry(cup, coaster, lift_s, put_s, flows, float(used["quality"].min(initial=1.0))))
+    return tuple(found)
+
+
+def difference(more: Outcome, less: Outcome) -> Outcome:
+    """Return more - less, or the reason why one of them is not known."""
+    for outcome in (more, less):
+        if isinstance(outcome, NotMeasurable):
+            return outcome
+    assert isinstance(more, float) and isinstance(less, float)
+    return more - less
+
+
+def each(
+    found: Iterable[Carry],
+    measure: Callable[[Carry], Outcome],
+    none: str,
+    whole: Callable[[list[float]], float] = lambda known: float(np.median(known)),
+    every: bool = False,
+) -> dict[str, Outcome]:
+    """Return a measure of each carry, numbered from 1 when there is more than one, and one for the whole.
+
+    Parameters
+    ----------
+    found
+        The carries it is about.
+    measure
+        What to measure of one.
+    none
+        Why there is no number when there is no such carry.
+    whole
+        How the numbers become one; the median by default.
+    every
+        Whether the whole is not measurable as soon as one carry is not.
+    """
+    outcomes = [number(measure(carry)) for carry in found]
+    if not outcomes:
+        return {"": NotMeasurable(none)}
+    known = [outcome for outcome in outcomes if isinstance(outcome, float)]
+    unknown = [outcome for outcome in outcomes if isinstance(outcome, NotMeasurable)]
+    total: Outcome = unknown[0] if unknown and (every or not known) else whole(known)
+    if len(outcomes) == 1:
+        return {"": total}
+    return {"": total, **{str(place): outcome for place, outcome in enumerate(outcomes, 1)}}

@@ -1,0 +1,133 @@
+"""What every object's measures stand on: one recording's samples on an even grid, and its events."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dexkit.errors import InputError
+from dexkit.protocol.tables import TABLE
+from dexkit.recording.model import Recording
+from dexkit.recording.table import table
+from dexkit.score.scored import Band
+from dexkit.segment import EVENT_DTYPE, segment_buttons, segment_coaster, segment_cup, segment_pegs
+from dexkit.segment.whole import SegmentWhole
+
+SEGMENT: Mapping[str, SegmentWhole] = {
+    "cup": segment_cup,
+    "coaster": segment_coaster,
+    "button_board": segment_buttons,
+    "pegboard": segment_pegs,
+}
+
+#: A recording shorter than this holds no task.
+SHORTEST_S = 0.5
+
+
+@dataclass(frozen=True)
+class Take:
+    """One object in one recording.
+
+    Parameters
+    ----------
+    samples
+        float32 (n, columns), finite: a value that was not measured holds the one before it.
+    missing
+        bool (n,): where at least one column was not measured.
+    rate_hz
+        Samples per second.
+    t0_s
+        Time of the first sample in the recording.
+    events
+        EVENT_DTYPE in order of ``t_s``, which counts from the recording's start.
+    meta
+        What the recording says about itself.
+    """
+
+    samples: NDArray[np.float32]
+    missing: NDArray[np.bool_]
+    rate_hz: float
+    events: NDArray[np.void]
+    t0_s: float = 0.0
+    meta: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def end_s(self) -> float:
+        """Time of the last sample in the recording."""
+        return self.t0_s + max(len(self.samples) - 1, 0) / self.rate_hz
+
+    def index(self, t_s: float) -> int:
+        """Return the index of the sample at a time, kept within the recording."""
+        return min(max(round((t_s - self.t0_s) * self.rate_hz), 0), len(self.samples))
+
+    def times(self, *kinds: str, channel: int | None = None) -> list[float]:
+        """Return the times of all events of these kinds (and this channel), ascending."""
+        return [row["t_s"] for row in self.rows(*kinds, channel=channel)]
+
+    def rows(self, *kinds: str, channel: int | None = None) -> NDArray[np.void]:
+        """Return all events of these kinds (and this channel), ascending in time."""
+        wanted = np.isin(self.events["kind"], kinds)
+        if channel is not None:
+            wanted &= self.events["channel"] == channel
+        rows: NDArray[np.void] = self.events[wanted]
+        return rows
+
+
+def take_of(recording: Recording, object_kind: str) -> Take:
+    """Return the samples and events of one object; raise InputError where nothing can be scored."""
+    samples, rate_hz, t0_s = table(recording, object_kind)
+    columns = TABLE[object_kind]
+    if len(samples) < SHORTEST_S * rate_hz:
+        raise InputError(
+            f"The recording holds {len(samples)} samples of the {object_kind}, less than {SHORTEST_S:g} s. "
+            "Probably it was stopped right after its start. Record the whole task again."
+        )
+    found = np.isfinite(samples)
+    measured = found.any(axis=0)
+    if not measured.all():
+        silent = ", ".join(name for name, there in zip(columns, measured, strict=True) if not there)
+        raise InputError(
+            f"No sample of {silent} was measured. Probably a sensor of the {object_kind} is not connected. "
+            "Check its cable, then record the task again."
+        )
+    if not np.any(samples != samples[0]):
+        raise InputError(
+            f"Nothing changes in the whole recording of the {object_kind}: every value stays the same. "
+            "Probably its sensors are not connected or it was never touched. Check the cables and record again."
+        )
+    # The segmenter holds the last value by itself and is told of what is missing.
+    events = SEGMENT[object_kind](samples, rate_hz)
+    events["t_s"] += t0_s
+    events["t_known_s"] += t0_s
+    events = events[np.argsort(events["t_s"], kind="stable")]
+    missing = ~found.all(axis=1)
+    return Take(hold_last(samples, found), missing, rate_hz, events, t0_s, recording.meta)
+
+
+def hold_last(samples: NDArray[np.float32], found: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return samples where each missing value holds the last one found, or the first to come."""
+    if found.all():
+        return samples
+    filled = samples.copy()
+    for column in np.flatnonzero(~found.all(axis=0)):
+        good = np.flatnonzero(found[:, column])
+        place = np.searchsorted(good, np.arange(len(samples)), side="right") - 1
+        filled[:, column] = samples[good[np.maximum(place, 0)], column]
+    return filled
+
+
+def lost_bands(take: Take, shortest_s: float = 0.02) -> list[Band]:
+    """Return the stretches where samples are missing for at least this long."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], take.missing, [False]])))
+    return [
+        Band(take.t0_s + first / take.rate_hz, take.t0_s + end / take.rate_hz, "lost", "not measured")
+        for first, end in edges.reshape(-1, 2).tolist()
+        if end - first >= shortest_s * take.rate_hz
+    ]
+
+
+def events_of(rows: list[tuple[str, int, float]]) -> NDArray[np.void]:
+    """Return events made by hand from (kind, channel, t_s), in order of time; known at once, sure."""
+    full = [(kind, channel, 0, t_s, t_s, 1.0) for kind, channel, t_s in sorted(rows, key=lambda r: r[2])]
+    return np.array(full, dtype=EVENT_DTYPE)

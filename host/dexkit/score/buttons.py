@@ -170,9 +170,7 @@ class Attempts(ButtonMeasure):
         for button in range(BUTTONS):
             seated = take.take.times("seated", channel=button)
             until_s = seated[0] if seated else np.inf
-            counts[str(button)] = float(
-                sum(t <= until_s for t in take.take.times("entry", channel=button))
-            )
+            counts[str(button)] = float(sum(t <= until_s for t in take.take.times("entry", channel=button)))
         return counts
 
 
@@ -241,7 +239,9 @@ class CheongGroup(ButtonMeasure):
         start_s = take.start_s
         if tried or (start_s is not None and take.take.end_s - start_s > CHEONG_S):
             return 0.0
-        return NotMeasurable("The button was never touched, and the recording is too short to call it not done.")
+        return NotMeasurable(
+            "The button was never touched, and the recording is too short to call it not done."
+        )
 
 
 class CompletedBy(ButtonMeasure):
@@ -306,7 +306,9 @@ class Pull(ButtonMeasure):
         whole = take.take
         quiet = whole.samples[whole.index(take.start_s - 1.2) : whole.index(take.start_s - 0.2), PANEL]
         if len(quiet) < 0.3 * whole.rate_hz:
-            return NotMeasurable("The recording shows less than 0.3 s of the panel at rest before the first touch.")
+            return NotMeasurable(
+                "The recording shows less than 0.3 s of the panel at rest before the first touch."
+            )
         window = slice(whole.index(turn.start_s), whole.index(turn.done_s) + 1)
         lost = float(whole.missing[window].mean())
         pull = whole.samples[window, PANEL].astype(np.float64) - float(np.median(quiet))

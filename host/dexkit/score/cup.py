@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from dexkit.score.result import NotMeasurable, Outcome, number
+from dexkit.score.result import Measured, NotMeasurable, Outcome, number
 from dexkit.score.take import Take
 
 FOOT, INNER = 0, 1
@@ -21,6 +21,17 @@ TILTED_DEG = 15.0
 TILT_MEAN_S = 0.25
 #: How much of a carry may be missing before its movement is not measurable (PROPOSED).
 MISSING_LIMIT = 0.1
+
+#: Parts of a carry: the boundaries where they begin and end, and why they may have none.
+SPANS = {
+    "lift": ("unload", "lift", ""),
+    "transport": ("lift", "tilt", "Nothing was poured."),
+    "tilt": ("tilt", "on", "Nothing was poured."),
+    "before flow": ("lift", "on", "Nothing was poured."),
+    "pour": ("on", "off", "The end of the flow was not seen."),
+    "return": ("off", "put", "The end of the flow or the putting down was not seen."),
+    "whole": ("lift", "put", "The recording ended before the cup was put down."),
+}
 
 Floats = NDArray[np.float64]
 
@@ -99,7 +110,11 @@ class Carry:
         rest = foot_n[: max(len(foot_n) // 2, 1)]
         level_n = float(np.median(rest)) if len(rest) else 0.0
         standing = np.flatnonzero(foot_n >= 0.93 * level_n)
-        return self.lift_s if not len(standing) else self.lift_s - (len(foot_n) - int(standing[-1])) / cup.rate_hz
+        return (
+            self.lift_s
+            if not len(standing)
+            else self.lift_s - (len(foot_n) - int(standing[-1])) / cup.rate_hz
+        )
 
     @cached_property
     def tilt_start_s(self) -> float:
@@ -162,15 +177,44 @@ class Carry:
             return NotMeasurable("The glass stood still for less than 0.25 s before or after the pour.")
         return (float(np.median(after)) - float(np.median(before))) * G_PER_N
 
-    def motion(self, start_s: float, end_s: float, what: str) -> tuple[Floats, Floats] | NotMeasurable:
-        """Return acceleration (n, 3) and turning rate (n, 3) between two times, the gyroscope's rest taken off."""
-        window = self.part(start_s, end_s)
+    def motion(self, part: str, trim_s: float = 0.0) -> tuple[Floats, Floats] | NotMeasurable:
+        """Return acceleration (n, 3) and turning rate (n, 3) in a part, the gyroscope's rest taken off.
+
+        Both ends are shortened by trim_s, where the hand takes hold or the cup touches the table.
+        """
+        span = self.span(part)
+        if isinstance(span, NotMeasurable):
+            return span
+        window = self.part(span[0] + trim_s, span[1] - trim_s)
         if window.stop - window.start < 0.2 * self.cup.rate_hz:
-            return NotMeasurable(f"The {what} lasted less than 0.2 s.")
+            return NotMeasurable("This part of the movement lasted less than 0.2 s.")
         if self.cup.missing[window].mean() > MISSING_LIMIT:
-            return NotMeasurable(f"More than {MISSING_LIMIT:.0%} of the {what} was not measured.")
+            return NotMeasurable(
+                f"More than {MISSING_LIMIT:.0%} of this part of the movement was not measured."
+            )
         moved = self.cup.samples[window].astype(np.float64)
         return moved[:, ACCEL], moved[:, GYRO] - self.gyro_rest_rads
+
+    def span(self, part: str) -> tuple[float, float] | NotMeasurable:
+        """Return begin and end of a part of the carry that SPANS names, or why it has none."""
+        first, last, lacking = SPANS[part]
+        times = {
+            "unload": self.unload_s,
+            "lift": self.lift_s,
+            "tilt": self.tilt_start_s if self.poured else None,
+            "on": self.pour_on_s if self.poured else None,
+            "off": self.pour_off_s if self.poured else None,
+            "put": self.put_s,
+        }
+        start_s, end_s = times[first], times[last]
+        if start_s is None or end_s is None:
+            return NotMeasurable(lacking)
+        return start_s, end_s
+
+    def lasted(self, part: str) -> Outcome:
+        """Return how long a part of the carry lasted."""
+        span = self.span(part)
+        return span if isinstance(span, NotMeasurable) else Measured(span[1] - span[0], self.quality)
 
     @cached_property
     def gyro_rest_rads(self) -> Floats:
@@ -233,9 +277,13 @@ def each(
     outcomes = [number(measure(carry)) for carry in found]
     if not outcomes:
         return {"": NotMeasurable(none)}
-    known = [outcome for outcome in outcomes if isinstance(outcome, float)]
-    unknown = [outcome for outcome in outcomes if isinstance(outcome, NotMeasurable)]
-    total: Outcome = unknown[0] if unknown and (every or not known) else whole(known)
     if len(outcomes) == 1:
-        return {"": total}
+        return {"": outcomes[0]}
+    known = [(o.value, o.quality) if isinstance(o, Measured) else (o, 1.0) for o in outcomes if o]
+    unknown = [outcome for outcome in outcomes if isinstance(outcome, NotMeasurable)]
+    total: Outcome
+    if unknown and (every or not known):
+        total = unknown[0]
+    else:
+        total = Measured(whole([value for value, _ in known]), min(quality for _, quality in known))
     return {"": total, **{str(place): outcome for place, outcome in enumerate(outcomes, 1)}}

@@ -18,7 +18,9 @@ TRAY = 18
 LEFT, RIGHT = (0, 3, 6), (2, 5, 8)
 
 PHASES_SOURCE = "Phases of the nine-hole peg test: Johansson and Hager 2019; their boundaries here are ours."
-NHPT_SOURCE = "Nine-hole peg test: from the first peg touched to the last peg in the container (SRALab; Mathiowetz)."
+NHPT_SOURCE = (
+    "Nine-hole peg test: from the first peg touched to the last peg in the container (SRALab; Mathiowetz)."
+)
 
 
 @dataclass(frozen=True)
@@ -232,7 +234,9 @@ class Speed(PegMeasure):
     title = "Pegs per second"
     unit = "1/s"
     direction = Direction.BETTER
-    source = "Speed of the nine-hole peg test in MS (10.1177/1352458514567553); unfinished tests are our addition."
+    source = (
+        "Speed of the nine-hole peg test in MS (10.1177/1352458514567553); unfinished tests are our addition."
+    )
     mark = Mark.VERIFIED
 
     def of(self, take: Pegs) -> Outcome:

@@ -7,11 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from dexkit.recording.model import Recording
-from dexkit.score.measure import Direction, Mark, Measure, values
+from dexkit.score.measure import Direction, Mark, Measure
 from dexkit.score.result import Measured, NotMeasurable, Outcome
-from dexkit.score.scored import Band, Scored, Trace
-from dexkit.score.take import Take, lost_bands, take_of
+from dexkit.score.take import Take
 
 BUTTONS = 5
 PANEL = 15
@@ -52,7 +50,7 @@ class Board:
 
     @cached_property
     def openings(self) -> dict[int, Turn]:
-        """First unfastening of each button that was unfastened after it had been fastened, or found closed."""
+        """First unfastening of each button that was unfastened."""
         return {button: turn for button in range(BUTTONS) if (turn := self._turn(button, "opened"))}
 
     def _turn(self, button: int, kind: str) -> Turn | None:
@@ -139,7 +137,7 @@ class OpenTotal(ButtonMeasure):
 
 
 class Close(ButtonMeasure):
-    """Time from the first touch of a button until it is fastened for the first time; button 0 is the largest."""
+    """Time from the first touch of a button until it is first fastened; button 0 is the largest."""
 
     id = "buttons.close_s"
     title = "Time to fasten a button"
@@ -208,11 +206,13 @@ class OrderKept(ButtonMeasure):
 
 
 class CheongGroup(ButtonMeasure):
-    """Group of each button by the grouping limit used by Cheong 2018: not fastened, over 18 s, or 18 s or less.
+    """Group of each button by the grouping limit used by Cheong 2018.
 
-    The limit is that study's own grouping of 151 people after a stroke, not a cut-off for impairment; the size
-    of its button is not known to us. A button that was not fastened counts as such only if it was tried or the
-    recording went on for more than 18 s after the first touch.
+    A: not fastened, B: more than 18 s, C: 18 s or less.
+
+    The limit is that study's own grouping of 151 people after a stroke, not a cut-off for impairment; the
+    size of its button is not known to us. A button that was not fastened counts as such only if it was tried
+    or the recording went on for more than 18 s after the first touch.
     """
 
     id = "buttons.cheong_group"
@@ -266,7 +266,7 @@ class CompletedBy(ButtonMeasure):
 
 
 class SizeSlope(ButtonMeasure):
-    """How many seconds longer a button takes for each size smaller: slope of the straight line through the times.
+    """How many seconds longer a button takes for each size smaller: slope of a line through the times.
 
     Needs at least three fastened buttons.
     """
@@ -285,9 +285,9 @@ class SizeSlope(ButtonMeasure):
 
 
 class Pull(ButtonMeasure):
-    """Strongest pull on the panel while a button was being fastened, above the panel's rest before the first touch.
+    """Strongest pull on the panel while a button was being fastened.
 
-    The strongest value that lasted for 50 ms, so that a spike does not count.
+    Above the panel's rest before the first touch; the strongest value that lasted for 50 ms, so that a spike does not count.
     """
 
     id = "buttons.pull_n"
@@ -333,19 +333,3 @@ MEASURES: tuple[type[Measure[Board]], ...] = (
     SizeSlope,
     Pull,
 )
-
-
-def score(recording: Recording) -> Scored:
-    """Score a recording of the button board."""
-    take = take_of(recording, "button_board")
-    board = Board(take)
-    bands = lost_bands(take)
-    bands += [Band(t.start_s, t.done_s, "phase", f"button {b}") for b, t in board.closings.items()]
-    grid = (take.t0_s, take.rate_hz)
-    traces = [Trace("Pull on the panel (N)", grid, take.samples[:, PANEL])]
-    for button in range(BUTTONS):
-        place = ("largest", "large", "middle", "small", "smallest")[button]
-        for offset, name in ((0, "touched"), (5, "entered"), (10, "fastened")):
-            column = take.samples[:, offset + button]
-            traces.append(Trace(f"Button {button} ({place}) {name}", grid, column, contact=True))
-    return Scored(values(MEASURES, board), take.events, tuple(traces), tuple(bands))

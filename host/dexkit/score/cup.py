@@ -85,7 +85,7 @@ class Carry:
 
     @cached_property
     def tilt_deg(self) -> Floats:
-        """Angle between the cup's axis and the vertical, for each sample of the carry, tremor averaged out."""
+        """Tilt of the cup's axis from the vertical, each sample of the carry, tremor averaged out."""
         whole = self.part(self.lift_s, self.end_s)
         half = max(round(TILT_MEAN_S * self.cup.rate_hz / 2), 1)
         first, last = max(whole.start - half, 0), min(whole.stop + half, len(self.cup.samples))
@@ -94,7 +94,8 @@ class Carry:
         at = np.arange(whole.start, whole.stop) - first
         low, high = np.maximum(at - half, 0), np.minimum(at + half + 1, len(sums) - 1)
         mean = (sums[high] - sums[low]) / (high - low)[:, np.newaxis]
-        return np.degrees(np.arctan2(np.hypot(mean[:, 0], mean[:, 1]), mean[:, 2]))
+        tilt: Floats = np.degrees(np.arctan2(np.hypot(mean[:, 0], mean[:, 1]), mean[:, 2]))
+        return tilt
 
     def tilt_at(self, t_s: float) -> float:
         """Return the tilt at a time of the carry."""
@@ -230,9 +231,9 @@ def carries(cup: Take, coaster: Take | None = None) -> tuple[Carry, ...]:
     found = []
     lifts = cup.rows("lift")
     puts = cup.times("put")
-    for number, row in enumerate(lifts):
+    for place, row in enumerate(lifts):
         lift_s = float(row["t_s"])
-        until_s = float(lifts[number + 1]["t_s"]) if number + 1 < len(lifts) else np.inf
+        until_s = float(lifts[place + 1]["t_s"]) if place + 1 < len(lifts) else np.inf
         put_s = next((t for t in puts if lift_s < t < until_s), None)
         end_s = put_s if put_s is not None else min(until_s, cup.end_s + 1.0)
         ons = [t for t in cup.times("pour_on") if lift_s <= t <= end_s]
@@ -279,8 +280,12 @@ def each(
         return {"": NotMeasurable(none)}
     if len(outcomes) == 1:
         return {"": outcomes[0]}
-    known = [(o.value, o.quality) if isinstance(o, Measured) else (o, 1.0) for o in outcomes if o]
     unknown = [outcome for outcome in outcomes if isinstance(outcome, NotMeasurable)]
+    known = [
+        (outcome.value, outcome.quality) if isinstance(outcome, Measured) else (outcome, 1.0)
+        for outcome in outcomes
+        if not isinstance(outcome, NotMeasurable)
+    ]
     total: Outcome
     if unknown and (every or not known):
         total = unknown[0]

@@ -50,7 +50,7 @@ class Stream:
         )
 
     def reversals(self) -> Outcome:
-        """Return how often the flow fell and rose again by more than a tenth of its maximum and five times its noise."""
+        """Return how often the flow fell and rose by a tenth of its maximum and five times its noise."""
         limit_gs = max(0.1 * float(self.flow_gs.max()), 5.0 * self.noise_gs)
         if limit_gs >= self.flow_gs.max():
             return NotMeasurable("The flow is lost in the coaster's noise.")

@@ -7,7 +7,8 @@ import numpy as np
 
 from dexkit.score.cup import Carry, each
 from dexkit.score.measure import Direction, Mark, Measure
-from dexkit.score.pour import JERK, SMOOTH, Pours, jerk_of, margins, sparc_of, tremor_of
+from dexkit.score.pour import Pours
+from dexkit.score.pour_motion import JERK, SMOOTH, jerk_of, margins, sparc_of, tremor_of
 from dexkit.score.result import NotMeasurable, Outcome
 from dexkit.score.smoothness import sway_rms
 
@@ -42,9 +43,9 @@ class Duration(HoldMeasure):
 
 
 class Sway(HoldMeasure):
-    """Root mean square of the cup's tilting to and fro, slower swings than 2 s taken out. Several: the median.
+    """Root mean square of the cup's tilting to and fro, swings slower than 2 s taken out.
 
-    The angle is the gyroscope's turning about the two level axes, summed up; tremor is part of it.
+    The angle is the gyroscope's turning about the two level axes, summed up; tremor is part of it. Several: the median.
     """
 
     id = "hold.sway_deg"
@@ -106,7 +107,7 @@ class TremorShare(TremorMeasure):
 
 
 class Sparc(HoldMeasure):
-    """Smoothness (SPARC) of the cup's turning from lift to put; a whole movement, never held against a reach."""
+    """Smoothness (SPARC) of the cup's turning from lift to put; a whole movement, never judged as a reach."""
 
     id = "hold.sparc_whole"
     title = "Smoothness, whole movement"

@@ -38,7 +38,7 @@ def spill_angle_deg(liquid_g: float, radius_mm: float, height_mm: float) -> floa
 
 
 def _hoof_mm3(covered_mm: float, radius_mm: float, height_mm: float) -> float:
-    """Return the volume between the wall, the bottom and a surface from the lip down to covered_mm of the bottom.
+    """Return the volume under a surface from the lip down to a bottom covered for covered_mm.
 
     The classical volume of a cylindrical hoof (ungula): h/(3b) * (a(3r^2 - a^2) + 3r^2(b - r)phi), where b is
     the covered depth, a its half chord and phi its half angle.

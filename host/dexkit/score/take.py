@@ -83,9 +83,9 @@ def take_of(recording: Recording, object_kind: str) -> Take:
             f"The recording holds {len(samples)} samples of the {object_kind}, less than {SHORTEST_S:g} s. "
             "Probably it was stopped right after its start. Record the whole task again."
         )
-    found = np.isfinite(samples)
-    measured = found.any(axis=0)
-    if not measured.all():
+    found: NDArray[np.bool_] = np.asarray(np.isfinite(samples))
+    measured = found.any(axis=0).tolist()
+    if not all(measured):
         silent = ", ".join(name for name, there in zip(columns, measured, strict=True) if not there)
         raise InputError(
             f"No sample of {silent} was measured. Probably a sensor of the {object_kind} is not connected. "
@@ -94,14 +94,14 @@ def take_of(recording: Recording, object_kind: str) -> Take:
     if not np.any(samples != samples[0]):
         raise InputError(
             f"Nothing changes in the whole recording of the {object_kind}: every value stays the same. "
-            "Probably its sensors are not connected or it was never touched. Check the cables and record again."
+            "Probably its sensors are not connected or it was never touched. Check the cables, record again."
         )
     # The segmenter holds the last value by itself and is told of what is missing.
     events = SEGMENT[object_kind](samples, rate_hz)
     events["t_s"] += t0_s
     events["t_known_s"] += t0_s
     events = events[np.argsort(events["t_s"], kind="stable")]
-    missing = ~found.all(axis=1)
+    missing: NDArray[np.bool_] = ~np.asarray(found.all(axis=1))
     return Take(hold_last(samples, found), missing, rate_hz, events, t0_s, recording.meta)
 
 

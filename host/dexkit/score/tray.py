@@ -13,6 +13,8 @@ REST_S = 0.3
 #: A hand weighs on the tray at least this much; a wooden peg weighs about 0.01 N.
 LEAST_N = 0.04
 #: Samples in a row that a hand lasts at least.
+LASTING = 4
+#: Samples in a row that a hand lasts at least.
 
 
 def hand_on_tray_s(take: Take, picked_s: float, since_s: float) -> float | None:

@@ -1,0 +1,118 @@
+"""Scoring each of the kit's objects: its take, its measures, and what a page draws of it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from dexkit.recording.model import Recording
+from dexkit.score import buttons, hold, peg_measures, pour, pour_motion
+from dexkit.score.buttons import BUTTONS, PANEL, Board
+from dexkit.score.cup import ACCEL, FOOT, G_PER_N, GYRO, INNER, Carry, carries
+from dexkit.score.measure import Measure, values
+from dexkit.score.pegs import HOLES, Pegs
+from dexkit.score.pour import Pours
+from dexkit.score.scored import Band, Scored, Trace
+from dexkit.score.take import Take, lost_bands, take_of
+from dexkit.score.tray import TRAY
+
+POUR_MEASURES: tuple[type[Measure[Pours]], ...] = (*pour.MEASURES, *pour_motion.MEASURES)
+
+#: Parts of a pour that a page names behind the curves.
+SHOWN_PARTS = ("lift", "transport", "tilt", "pour", "return")
+SIZES = ("largest", "large", "middle", "small", "smallest")
+COASTER = "coaster/load"
+
+
+def score_cup(recording: Recording) -> Scored:
+    """Score a recording of the cup, and of its coaster where it was recorded too."""
+    cup = take_of(recording, "cup")
+    coaster = take_of(recording, "coaster") if COASTER in recording.streams else None
+    found = carries(cup, coaster)
+    pours = Pours(tuple(carry for carry in found if carry.poured), cup.meta)
+    holds = Pours(tuple(carry for carry in found if not carry.poured), cup.meta)
+    events = cup.events
+    bands = lost_bands(cup)
+    if coaster is not None:
+        events = np.concatenate([events, coaster.events])
+        events = events[np.argsort(events["t_s"], kind="stable")]
+        bands += lost_bands(coaster)
+        bands += [Band(t, t + 0.5, "disturbed", "a hand at the glass") for t in coaster.times("disturbed")]
+    for carry in found:
+        bands += _parts(carry)
+    return Scored(
+        (*values(POUR_MEASURES, pours), *values(hold.MEASURES, holds)),
+        events,
+        tuple(_cup_traces(cup, coaster)),
+        tuple(bands),
+    )
+
+
+def _parts(carry: Carry) -> Iterator[Band]:
+    """Return the parts of a carry as bands."""
+    for part in SHOWN_PARTS if carry.poured else ("lift", "whole"):
+        span = carry.span(part)
+        if isinstance(span, tuple) and span[1] > span[0]:
+            yield Band(*span, "phase", "in the air" if part == "whole" else part)
+
+
+def _cup_traces(cup: Take, coaster: Take | None) -> Iterator[Trace]:
+    """Return the curves of a cup: table, liquid, glass, tilt, turning."""
+    grid = (cup.t0_s, cup.rate_hz)
+    yield Trace("Cup on the table (N)", grid, cup.samples[:, FOOT])
+    if coaster is not None:
+        grams = coaster.samples[:, 0] * np.float32(G_PER_N)
+        yield Trace("Glass on the coaster (g)", (coaster.t0_s, coaster.rate_hz), grams)
+    force_ms2 = np.maximum(cup.samples[:, ACCEL.stop - 1], np.float32(2.0))
+    yield Trace("Liquid in the cup (g)", grid, np.float32(1000.0) * cup.samples[:, INNER] / force_ms2)
+    ax, ay, az = cup.samples[:, ACCEL].T
+    yield Trace("Tilt of the cup (deg)", grid, np.degrees(np.arctan2(np.hypot(ax, ay), az)))
+    turning = np.sqrt((cup.samples[:, GYRO] ** 2).sum(axis=1))
+    yield Trace("Turning of the cup (deg/s)", grid, np.degrees(turning))
+
+
+def score_button_board(recording: Recording) -> Scored:
+    """Score a recording of the button board."""
+    take = take_of(recording, "button_board")
+    board = Board(take)
+    bands = lost_bands(take)
+    bands += [Band(t.start_s, t.done_s, "phase", f"button {b}") for b, t in board.closings.items()]
+    bands += [Band(t.start_s, t.done_s, "phase", f"open {b}") for b, t in board.openings.items()]
+    return Scored(values(buttons.MEASURES, board), take.events, tuple(_button_traces(take)), tuple(bands))
+
+
+def _button_traces(take: Take) -> Iterator[Trace]:
+    grid = (take.t0_s, take.rate_hz)
+    yield Trace("Pull on the panel (N)", grid, take.samples[:, PANEL])
+    for button, size in enumerate(SIZES):
+        for offset, what in ((0, "touched"), (BUTTONS, "entered"), (2 * BUTTONS, "fastened")):
+            name = f"Button {button} ({size}) {what}"
+            yield Trace(name, grid, take.samples[:, offset + button], contact=True)
+
+
+def score_pegboard(recording: Recording) -> Scored:
+    """Score a recording of the pegboard."""
+    take = take_of(recording, "pegboard")
+    pegs = Pegs(take)
+    bands = lost_bands(take)
+    if pegs.start_s is not None and pegs.pegs:
+        bands.append(Band(pegs.start_s, pegs.placing_end_s, "phase", "placing"))
+        if pegs.returns_s:
+            bands.append(Band(pegs.placing_end_s, pegs.returns_s[-1], "phase", "removing"))
+    return Scored(values(peg_measures.MEASURES, pegs), take.events, tuple(_peg_traces(take)), tuple(bands))
+
+
+def _peg_traces(take: Take) -> Iterator[Trace]:
+    grid = (take.t0_s, take.rate_hz)
+    yield Trace("Tray (N)", grid, take.samples[:, TRAY])
+    for hole in range(HOLES):
+        yield Trace(f"Hole {hole} entered", grid, take.samples[:, hole], contact=True)
+        yield Trace(f"Hole {hole} seated", grid, take.samples[:, HOLES + hole], contact=True)
+
+
+#: Measures of each object, in the order in which a person would read them.
+MEASURES: dict[str, tuple[type[Measure[Any]], ...]] = {
+    "cup": (*POUR_MEASURES, *hold.MEASURES),
+    "button_board": buttons.MEASURES,
+    "pegboard": peg_measures.MEASURES,
+}

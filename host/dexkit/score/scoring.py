@@ -1,0 +1,111 @@
+"""From a file to its score: a pure function of one file, and the score as text that machines read."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dexkit.errors import InputError
+from dexkit.recording import Recording, read
+from dexkit.score.objects import score_button_board, score_cup, score_pegboard
+from dexkit.score.scored import Scored
+
+#: How each kind of recording is scored.
+SCORERS: Mapping[str, Callable[[Recording], Scored]] = {
+    "cup": score_cup,
+    "button_board": score_button_board,
+    "pegboard": score_pegboard,
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """The score of one recording.
+
+    Parameters
+    ----------
+    recording
+        What was scored.
+    scored
+        Values, events, traces, bands.
+    notes
+        What a reader must know: damage to the file, samples lost, and what the scorer found.
+    """
+
+    recording: Recording
+    scored: Scored
+    notes: tuple[str, ...]
+
+    @property
+    def recovered(self) -> bool:
+        """Whether the file was damaged, so that something may be missing."""
+        return self.recording.losses.recovered
+
+
+def score_file(path: str | Path) -> Result:
+    """Score one recording; the same file always gives the same result.
+
+    Raises
+    ------
+    RecordingError
+        When there is no such file or it is not a recording.
+    InputError
+        When the recording holds nothing that can be scored.
+    """
+    return score(read(path))
+
+
+def score(recording: Recording) -> Result:
+    """Score a recording in memory; raise InputError when it holds nothing that can be scored."""
+    scorer = SCORERS.get(recording.object_kind)
+    if scorer is None:
+        raise InputError(
+            f"A recording of {recording.object_kind!r} cannot be scored. Probably it comes from a newer dexkit. "
+            f"Known are: {', '.join(SCORERS)}."
+        )
+    scored = scorer(recording)
+    return Result(recording, scored, (*_losses(recording), *scored.notes))
+
+
+def _losses(recording: Recording) -> tuple[str, ...]:
+    """Return what the file lacks, one sentence each."""
+    losses = recording.losses
+    notes = [*losses.reasons]
+    if losses.samples_missing:
+        notes.append(f"{losses.samples_missing} samples are missing from the file.")
+    if losses.samples_lost_by_board:
+        notes.append(f"The board itself lost {losses.samples_lost_by_board} samples.")
+    return tuple(notes)
+
+
+def as_json(result: Result) -> str:
+    """Return the score as JSON text, one line; a number that is not measurable is null and has a reason."""
+    return json.dumps(as_dict(result), ensure_ascii=False, allow_nan=False)
+
+
+def as_dict(result: Result) -> dict[str, object]:
+    """Return the score as plain data: object, measures, events, notes."""
+    return {
+        "object": result.recording.object_kind,
+        "measures": [
+            {
+                "id": value.id,
+                "value": value.value,
+                "unit": value.measure.unit,
+                "version": value.measure.version,
+                "reason": value.reason or None,
+            }
+            for value in result.scored.values
+        ],
+        "events": [
+            {
+                "kind": str(row["kind"]),
+                "channel": int(row["channel"]),
+                "t_s": float(row["t_s"]),
+                "t_known_s": float(row["t_known_s"]),
+                "quality": float(row["quality"]),
+            }
+            for row in result.scored.events
+        ],
+        "notes": list(result.notes),
+    }

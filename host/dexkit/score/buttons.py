@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dexkit.score.measure import Direction, Mark, Measure
 from dexkit.score.result import Measured, NotMeasurable, Outcome
@@ -45,26 +46,31 @@ class Board:
 
     @cached_property
     def closings(self) -> dict[int, Turn]:
-        """First fastening of each button that was fastened."""
-        return {button: turn for button in range(BUTTONS) if (turn := self._turn(button, "seated"))}
+        """First fastening of each button, from its first touch."""
+        found = {}
+        for button in range(BUTTONS):
+            done = self.take.rows("seated", channel=button)[:1]
+            hands = self._hands(button, -np.inf, done)
+            if hands:
+                found[button] = Turn(hands[0], float(done[0]["t_s"]), float(done[0]["quality"]))
+        return found
 
     @cached_property
     def openings(self) -> dict[int, Turn]:
-        """First unfastening of each button that was unfastened."""
-        return {button: turn for button in range(BUTTONS) if (turn := self._turn(button, "opened"))}
+        """Unfastening of each button that stayed open, from its first touch after the last first fastening."""
+        since_s = max((turn.done_s for turn in self.closings.values()), default=-np.inf)
+        found = {}
+        for button in range(BUTTONS):
+            done = self.take.rows("opened", channel=button)[-1:]
+            hands = self._hands(button, since_s, done)
+            if hands and not any(t > done[0]["t_s"] for t in self.take.times("seated", channel=button)):
+                found[button] = Turn(hands[0], float(done[0]["t_s"]), float(done[0]["quality"]))
+        return found
 
-    def _turn(self, button: int, kind: str) -> Turn | None:
-        """Return the first turn of this kind: from the button's first touch since its last change."""
-        done = self.take.rows(kind, channel=button)
-        if not len(done):
-            return None
-        end_s = float(done[0]["t_s"])
-        before = [t for t in self.take.times("seated", "opened", channel=button) if t < end_s]
-        since_s = before[-1] if before else -np.inf
-        hands = [t for t in self.take.times("touch", "entry", channel=button) if since_s < t <= end_s]
-        if not hands:
-            return None
-        return Turn(hands[0], end_s, float(done[0]["quality"]))
+    def _hands(self, button: int, since_s: float, done: NDArray[np.void]) -> list[float]:
+        """Return when a hand was felt at a button since a time, until it was done; none if it never was."""
+        until_s = done[0]["t_s"] if len(done) else -np.inf
+        return [t for t in self.take.times("touch", "entry", channel=button) if since_s < t <= until_s]
 
     def lasted(self, turns: Mapping[int, Turn], undone: str) -> dict[str, Outcome]:
         """Return how long each button's turn took, or why it is not known."""
@@ -147,7 +153,7 @@ class Close(ButtonMeasure):
 
 
 class Open(ButtonMeasure):
-    """Time from the first touch of a fastened button until it is unfastened; button 0 is the largest."""
+    """Time from the first touch of a button, once fastening was over, until it is unfastened for good."""
 
     id = "buttons.open_s"
     title = "Time to unfasten a button"
@@ -287,7 +293,8 @@ class SizeSlope(ButtonMeasure):
 class Pull(ButtonMeasure):
     """Strongest pull on the panel while a button was being fastened.
 
-    Above the panel's rest before the first touch; the strongest value that lasted for 50 ms, so that a spike does not count.
+    Above the panel's rest before the first touch; the strongest value that lasted for 50 ms, so that a
+    spike does not count.
     """
 
     id = "buttons.pull_n"

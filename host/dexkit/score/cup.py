@@ -15,8 +15,8 @@ ACCEL, GYRO = slice(2, 5), slice(5, 8)
 
 #: Grams of one newton under standard gravity.
 G_PER_N = 1000.0 / 9.80665
-#: Tilt from which on the cup counts as being tilted to pour (PROPOSED).
-TILTED_DEG = 15.0
+#: Share of the tilt at first flow from which on the cup counts as being tilted to pour (PROPOSED).
+TILTED_SHARE = 0.25
 #: Mean over this long takes hand tremor out of the tilt.
 TILT_MEAN_S = 0.25
 #: How much of a carry may be missing before its movement is not measurable (PROPOSED).
@@ -121,7 +121,7 @@ class Carry:
     def tilt_start_s(self) -> float:
         """Last time before the first flow at which the cup was not yet tilted to pour."""
         until = max(self.cup.index(self.pour_on_s) - self.cup.index(self.lift_s), 1)
-        upright = np.flatnonzero(self.tilt_deg[:until] < TILTED_DEG)
+        upright = np.flatnonzero(self.tilt_deg[:until] < TILTED_SHARE * self.tilt_deg[until - 1])
         return self.lift_s + (int(upright[-1]) + 1) / self.cup.rate_hz if len(upright) else self.lift_s
 
     def standing_g(self, start_s: float, end_s: float, when: str) -> Outcome:

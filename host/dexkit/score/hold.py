@@ -45,7 +45,8 @@ class Duration(HoldMeasure):
 class Sway(HoldMeasure):
     """Root mean square of the cup's tilting to and fro, swings slower than 2 s taken out.
 
-    The angle is the gyroscope's turning about the two level axes, summed up; tremor is part of it. Several: the median.
+    The angle is the gyroscope's turning about the two level axes, summed up; tremor is part of it.
+    Several: the median.
     """
 
     id = "hold.sway_deg"

@@ -1,7 +1,7 @@
 """What a recording of the pegboard shows: each peg from the tray into its hole, and back."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -64,6 +64,11 @@ class Pegs:
                 break
             since_s = self.take.t0_s - 1.0 if released_s is None else released_s
             picks = _between(self.take.times("pick"), since_s, seated_s)
+            if not picks and any(peg.hole == hole for peg in found):  # a peg that had sunk back
+                if found[-1].hole == hole:
+                    found[-1] = replace(found[-1], seated_s=seated_s)
+                    released_s = seated_s
+                continue
             picked_s = picks[-1] if picks else None
             enters = _between(self.take.times("enter"), since_s if picked_s is None else picked_s, seated_s)
             touched_s = None if picked_s is None else hand_on_tray_s(self.take, picked_s, since_s)

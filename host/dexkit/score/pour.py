@@ -122,7 +122,7 @@ class FtmClass(PourMeasure):
     source = f"{FTM}; 10 % is printed there, 50 % is ours."
     mark = Mark.VERIFIED
     labels: ClassVar[Mapping[int, str]] = {
-        0: "0 or 1: no spill (0 normal, 1 more careful: compare with the other hand)",
+        0: "0 or 1: no spill that the scales can tell (0 normal, 1 more careful: compare with the other hand)",
         2: "2: spilled up to 10 %",
         3: "3: spilled more than 10 % and up to 50 % (limit ours)",
         4: "4: spilled more than 50 % (limit ours)",

@@ -12,6 +12,8 @@ from dexkit.score.result import NotMeasurable, Outcome
 from dexkit.score.smoothness import ldlj_a, sparc, tremor
 from dexkit.score.spill import spill_angle_deg
 
+#: A tremor shows in windows of this length.
+TREMOR_S = 2.0
 #: A margin below this counts as close to spilling (PROPOSED).
 CLOSE_DEG = 5.0
 
@@ -81,9 +83,13 @@ class TremorMeasure(PourMeasure):
 
 def tremor_of(carry: Carry, part: str, key: str) -> Outcome:
     """Return one property of the tremor in a part of a carry, from the gyroscope in deg/s."""
-    moved = carry.motion(part, trim_s=0.15)
+    moved = carry.motion(part, trim_s=0.1)
     if isinstance(moved, NotMeasurable):
         return moved
+    if len(moved[1]) < TREMOR_S * carry.cup.rate_hz:
+        return NotMeasurable(
+            f"The cup was in the air for less than {TREMOR_S:g} s, too short to see a tremor."
+        )
     found: Outcome = getattr(tremor(np.degrees(moved[1]), carry.cup.rate_hz), key)
     return found
 
@@ -91,7 +97,8 @@ def tremor_of(carry: Carry, part: str, key: str) -> Outcome:
 class TremorHz(TremorMeasure):
     """Frequency of the tremor of the cup before the first flow, from the gyroscope.
 
-    Several pours: the median. It changes with the activity by several hertz (Bain 1993); no disease is read from it.
+    Several pours: the median. It changes with the activity by several hertz (Bain 1993); no disease is read
+    from it.
     """
 
     id = "pour.tremor_hz"
@@ -247,7 +254,10 @@ class LiftTime(Phase):
 
 
 class TransportTime(Phase):
-    """From the lift until the cup is tilted by 15 degrees for the pour. Several pours: the median."""
+    """From the lift until the tilt for the pour begins. Several pours: the median.
+
+    The tilt begins when a quarter of the angle at first flow is passed for the last time.
+    """
 
     id = "pour.transport_s"
     title = "Carrying to the glass"
@@ -255,7 +265,7 @@ class TransportTime(Phase):
 
 
 class TiltTime(Phase):
-    """From a tilt of 15 degrees until liquid leaves the cup. Several pours: the median."""
+    """From a quarter of the angle at first flow until liquid leaves the cup. Several pours: the median."""
 
     id = "pour.tilt_s"
     title = "Tilting"

@@ -60,8 +60,8 @@ def score(recording: Recording) -> Result:
     scorer = SCORERS.get(recording.object_kind)
     if scorer is None:
         raise InputError(
-            f"A recording of {recording.object_kind!r} cannot be scored. Probably it comes from a newer dexkit. "
-            f"Known are: {', '.join(SCORERS)}."
+            f"A recording of {recording.object_kind!r} cannot be scored. Probably it comes from a newer "
+            f"dexkit. Known are: {', '.join(SCORERS)}."
         )
     scored = scorer(recording)
     return Result(recording, scored, (*_losses(recording), *scored.notes))

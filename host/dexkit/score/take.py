@@ -84,9 +84,8 @@ def take_of(recording: Recording, object_kind: str) -> Take:
             "Probably it was stopped right after its start. Record the whole task again."
         )
     found: NDArray[np.bool_] = np.asarray(np.isfinite(samples))
-    measured = found.any(axis=0).tolist()
-    if not all(measured):
-        silent = ", ".join(name for name, there in zip(columns, measured, strict=True) if not there)
+    silent = ", ".join(columns[column] for column in np.flatnonzero(~np.any(found, axis=0)))
+    if silent:
         raise InputError(
             f"No sample of {silent} was measured. Probably a sensor of the {object_kind} is not connected. "
             "Check its cable, then record the task again."

@@ -57,7 +57,7 @@ class Board:
 
     @cached_property
     def openings(self) -> dict[int, Turn]:
-        """Unfastening of each button that stayed open, from its first touch after the last first fastening."""
+        """Unfastening of each button that stayed open, from its first touch once fastening was over."""
         since_s = max((turn.done_s for turn in self.closings.values()), default=-np.inf)
         found = {}
         for button in range(BUTTONS):
@@ -96,12 +96,14 @@ class ButtonMeasure(Measure[Board]):
     unit = "s"
     source = "dexkit"
     mark = Mark.PROPOSED
+    part_name = "button"
 
 
 class Completed(ButtonMeasure):
     """How many of the five buttons were fastened at least once during the recording."""
 
     id = "buttons.completed"
+    headline = True
     title = "Buttons fastened"
     unit = "of 5"
     direction = Direction.BETTER
@@ -115,6 +117,7 @@ class CloseTotal(ButtonMeasure):
     """Time from the first touch of any button until the fifth button is fastened for the first time."""
 
     id = "buttons.close_total_s"
+    headline = True
     title = "Time to fasten all five"
     source = "Cardigan test: five buttons closed, then opened, two times (PMC5565263)."
     mark = Mark.VERIFIED
@@ -131,6 +134,7 @@ class OpenTotal(ButtonMeasure):
     """Time from the first touch after the last fastening until the fifth button is unfastened."""
 
     id = "buttons.open_total_s"
+    headline = True
     title = "Time to unfasten all five"
     source = "Cardigan test: five buttons closed, then opened, two times (PMC5565263)."
     mark = Mark.VERIFIED
@@ -182,6 +186,7 @@ class Slips(ButtonMeasure):
     """How often a button left its hole again without having been fastened, over all buttons and for each."""
 
     id = "buttons.slips"
+    headline = True
     title = "Slips"
     unit = "slips"
 
@@ -254,6 +259,7 @@ class CompletedBy(ButtonMeasure):
     """Share of the five buttons that were fastened within 18, 20, 40, 60 and 120 s of the first touch."""
 
     id = "buttons.completed_by_pct"
+    part_name = "within"
     title = "Fastened within"
     unit = "%"
     direction = Direction.BETTER

@@ -21,6 +21,7 @@ class HoldMeasure(Measure[Pours]):
     direction = Direction.WORSE
     source = "dexkit"
     mark = Mark.PROPOSED
+    part_name = "time"
 
     def of(self, take: Pours) -> Mapping[str, Outcome]:
         return each(take.carries, lambda carry: self.one(carry, take), NO_HOLD)
@@ -50,6 +51,7 @@ class Sway(HoldMeasure):
     """
 
     id = "hold.sway_deg"
+    headline = True
     title = "Sway"
     unit = "deg"
 

@@ -42,6 +42,8 @@ class Measure(Generic[Take]):
     mark: ClassVar[Mark]
     version: ClassVar[int] = 1  #: raised whenever the same recording may give another number
     labels: ClassVar[Mapping[int, str]] = {}  #: what each number of a class means, where it is a class
+    headline: ClassVar[bool] = False  #: whether a page shows it large
+    part_name: ClassVar[str] = ""  #: what its parts are: button, peg, pour
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

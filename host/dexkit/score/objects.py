@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dexkit.recording.model import Recording
 from dexkit.score import buttons, hold, peg_measures, pour, pour_motion
@@ -59,14 +60,17 @@ def _parts(carry: Carry) -> Iterator[Band]:
 def _cup_traces(cup: Take, coaster: Take | None) -> Iterator[Trace]:
     """Return the curves of a cup: table, liquid, glass, tilt, turning."""
     grid = (cup.t0_s, cup.rate_hz)
-    yield Trace("Cup on the table (N)", grid, cup.samples[:, FOOT])
+    kinds: tuple[str, ...] = ("lift", "put", "bump", "failed_lift")
+    yield Trace("Cup on the table (N)", grid, cup.samples[:, FOOT], (), kinds)
     if coaster is not None:
         grams = coaster.samples[:, 0] * np.float32(G_PER_N)
-        yield Trace("Glass on the coaster (g)", (coaster.t0_s, coaster.rate_hz), grams)
+        kinds = ("receive_on", "receive_off", "disturbed")
+        yield Trace("Glass on the coaster (g)", (coaster.t0_s, coaster.rate_hz), grams, (), kinds)
     force_ms2 = np.maximum(cup.samples[:, ACCEL.stop - 1], np.float32(2.0))
     yield Trace("Liquid in the cup (g)", grid, np.float32(1000.0) * cup.samples[:, INNER] / force_ms2)
+    flow = ("pour_on", "pour_off")
     ax, ay, az = cup.samples[:, ACCEL].T
-    yield Trace("Tilt of the cup (deg)", grid, np.degrees(np.arctan2(np.hypot(ax, ay), az)))
+    yield Trace("Tilt of the cup (deg)", grid, np.degrees(np.arctan2(np.hypot(ax, ay), az)), (), flow)
     turning = np.sqrt((cup.samples[:, GYRO] ** 2).sum(axis=1))
     yield Trace("Turning of the cup (deg/s)", grid, np.degrees(turning))
 
@@ -85,9 +89,18 @@ def _button_traces(take: Take) -> Iterator[Trace]:
     grid = (take.t0_s, take.rate_hz)
     yield Trace("Pull on the panel (N)", grid, take.samples[:, PANEL])
     for button, size in enumerate(SIZES):
-        for offset, what in ((0, "touched"), (BUTTONS, "entered"), (2 * BUTTONS, "fastened")):
-            name = f"Button {button} ({size}) {what}"
-            yield Trace(name, grid, take.samples[:, offset + button], contact=True)
+        contacts = [take.samples[:, offset + button] for offset in (0, BUTTONS, 2 * BUTTONS)]
+        kinds = ("touch", "entry", "seated", "slip", "opened")
+        name = f"Button {button} ({size})"
+        yield Trace(name, grid, _levels(contacts), ("touched", "entered", "fastened"), kinds, button)
+
+
+def _levels(contacts: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Return the number of the last of these contacts that is closed, counted from 1; 0 where none is."""
+    level = np.zeros(len(contacts[0]), np.float32)
+    for number, contact in enumerate(contacts, 1):
+        level[contact > 0.5] = number
+    return level
 
 
 def score_pegboard(recording: Recording) -> Scored:
@@ -104,10 +117,11 @@ def score_pegboard(recording: Recording) -> Scored:
 
 def _peg_traces(take: Take) -> Iterator[Trace]:
     grid = (take.t0_s, take.rate_hz)
-    yield Trace("Tray (N)", grid, take.samples[:, TRAY])
+    yield Trace("Tray (N)", grid, take.samples[:, TRAY], (), ("pick", "return", "missing"))
     for hole in range(HOLES):
-        yield Trace(f"Hole {hole} entered", grid, take.samples[:, hole], contact=True)
-        yield Trace(f"Hole {hole} seated", grid, take.samples[:, HOLES + hole], contact=True)
+        contacts = [take.samples[:, hole], take.samples[:, HOLES + hole]]
+        kinds = ("enter", "seat", "bounce", "unseat")
+        yield Trace(f"Hole {hole}", grid, _levels(contacts), ("entered", "seated"), kinds, hole)
 
 
 #: Measures of each object, in the order in which a person would read them.

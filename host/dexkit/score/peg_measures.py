@@ -28,6 +28,7 @@ class PegMeasure(Measure[Pegs]):
     unit = "s"
     source = "dexkit"
     mark = Mark.PROPOSED
+    part_name = "peg"
 
 
 NO_START = NotMeasurable("No peg was taken from the tray, so there is no beginning.")
@@ -45,6 +46,7 @@ class Total(PegMeasure):
     """
 
     id = "pegs.total_s"
+    headline = True
     title = "Total time"
     source = NHPT_SOURCE
     mark = Mark.VERIFIED
@@ -63,6 +65,7 @@ class Placing(PegMeasure):
     """Time from the first peg touched until all nine pegs sit."""
 
     id = "pegs.placing_s"
+    headline = True
     title = "Placing"
     source = "Hand dominance shows only in placing (Koyama 2011, 10.1016/j.pmrj.2010.09.004)."
     mark = Mark.VERIFIED
@@ -77,6 +80,7 @@ class Removing(PegMeasure):
     """Time from the moment all nine pegs sit until the ninth is back in the tray."""
 
     id = "pegs.removing_s"
+    headline = True
     title = "Removing"
     source = "Hand dominance shows only in placing (Koyama 2011, 10.1016/j.pmrj.2010.09.004)."
     mark = Mark.VERIFIED
@@ -196,6 +200,7 @@ class Drops(PegMeasure):
     """
 
     id = "pegs.drops"
+    headline = True
     title = "Drops"
     unit = "drops"
 
@@ -297,6 +302,7 @@ class HoleTime(PegMeasure):
     """
 
     id = "pegs.hole_s"
+    part_name = "hole"
     title = "Time for a hole"
 
     def of(self, take: Pegs) -> Mapping[str, Outcome]:

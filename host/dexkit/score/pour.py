@@ -41,6 +41,7 @@ class PourMeasure(Measure[Pours]):
     direction = Direction.WORSE
     source = "dexkit"
     mark = Mark.PROPOSED
+    part_name = "pour"
 
     def of(self, take: Pours) -> Mapping[str, Outcome]:
         return each(take.carries, lambda carry: self.one(carry, take), NO_POUR)
@@ -66,6 +67,7 @@ class Moved(Grams):
     """
 
     id = "pour.moved_g"
+    headline = True
     title = "Poured"
     direction = Direction.NEITHER
 
@@ -92,6 +94,7 @@ class Spilled(PourMeasure):
     """
 
     id = "pour.spilled_pct"
+    headline = True
     title = "Spilled"
     unit = "%"
     source = "Spill fraction of Fahn-Tolosa-Marin item 14; grams spilled have a precedent in Bain 1993."
@@ -117,12 +120,13 @@ class FtmClass(PourMeasure):
     """
 
     id = "pour.ftm14_class"
+    headline = True
     title = "Fahn-Tolosa-Marin item 14"
     unit = "class"
     source = f"{FTM}; 10 % is printed there, 50 % is ours."
     mark = Mark.VERIFIED
     labels: ClassVar[Mapping[int, str]] = {
-        0: "0 or 1: no spill that the scales can tell (0 normal, 1 more careful: compare with the other hand)",
+        0: "0 or 1: no spill the scales can tell (0 normal, 1 more careful: compare the other hand)",
         2: "2: spilled up to 10 %",
         3: "3: spilled more than 10 % and up to 50 % (limit ours)",
         4: "4: spilled more than 50 % (limit ours)",

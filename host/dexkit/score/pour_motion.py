@@ -292,6 +292,7 @@ class TotalTime(Phase):
     """From the lift until the cup stands again. Several pours: the median."""
 
     id = "pour.total_s"
+    headline = True
     title = "Whole movement"
     part = "whole"
 

@@ -20,14 +20,20 @@ class Trace:
         float64 (n,), seconds from the recording's start, or (first, rate_hz) for evenly spaced samples.
     y
         float (n,); NaN where nothing was measured.
-    contact
-        Whether it is an on/off contact, drawn as a bar.
+    levels
+        Names of the levels 1, 2, ... where y is a level (0 is none), drawn as a bar: touched, fastened.
+    kinds
+        Events that belong to this curve.
+    channel
+        Channel of these events; None for all.
     """
 
     name: str
     t_s: NDArray[np.float64] | tuple[float, float]
     y: NDArray[np.floating]
-    contact: bool = False
+    levels: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    channel: int | None = None
 
 
 @dataclass(frozen=True)

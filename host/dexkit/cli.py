@@ -1,17 +1,27 @@
 """The command line: parses, calls one function of the package, prints. No decision is made here."""
 
+import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import Progress
 
 from dexkit.errors import DexkitError, InputError
 from dexkit.protocol.dump import dump
 from dexkit.protocol.frames import decode
-from dexkit.recording import read, recover
+from dexkit.recording import read, recover, write
 from dexkit.recording.foreign import import_csv
 from dexkit.recording.words import in_words, losses_in_words
+from dexkit.report.page import write_index, write_page
+from dexkit.report.terminal import print_table
+from dexkit.score.rescore import dask, here, pool, rescore
+from dexkit.score.scoring import as_json, score_file
+from dexkit.sim import make_scene
 
 app = typer.Typer(
     name="dexkit",
@@ -88,6 +98,98 @@ def import_table(
     for line in in_words(recording):
         print(line)
     print(out)
+
+
+@app.command("score")
+def score_recording(
+    file: File,
+    as_json_text: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
+    page: Annotated[Path | None, typer.Option(help="write a page (.html) to look at")] = None,
+) -> None:
+    """Score a recording: what was done, how long it took, how steadily.
+
+    Exit code 0: scored; 3: scored, but the file was damaged and something may be missing; 2: not scored.
+    """
+    result = score_file(file)
+    if page is not None:
+        save(lambda: write_page(result, file.name, page), page)
+    if as_json_text:
+        print(as_json(result))
+    else:
+        print_table(result, file.name)
+        if page is not None:
+            print(page)
+    if result.recovered:
+        print(f"dexkit: {file} was damaged; what could be read was scored.", file=sys.stderr)
+        raise typer.Exit(3)
+
+
+@app.command("rescore")
+def rescore_folder(
+    folder: Annotated[Path, typer.Argument(help="recordings (.mcap), at any depth")],
+    workers: Annotated[int, typer.Option(min=1, help="processes on this machine [all]")] = os.cpu_count()
+    or 1,
+    dask_address: Annotated[str, typer.Option("--dask", help="address of a running Dask scheduler")] = "",
+    out: Annotated[Path | None, typer.Option(help="one line of JSON each [FOLDER/scores.jsonl]")] = None,
+) -> None:
+    """Score a whole archive again; what is done already is kept, what fails is listed.
+
+    Exit code 0: all scored; 1: some recordings could not be scored, the rest is.
+    """
+    out = out or folder / "scores.jsonl"
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("scoring", total=None)
+
+        def show(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        if dask_address:
+            with dask(dask_address) as (engine, count):
+                done = rescore(folder, out, engine, count, show)
+        else:
+            done = rescore(folder, out, pool(workers) if workers > 1 else here, workers, show)
+    for name, reason in done.failures:
+        print(f"dexkit: {name}: {reason}", file=sys.stderr)
+    print(f"{done.scored} scored, {done.kept} kept, {len(done.failures)} failed: {out}")
+    if done.failures:
+        raise typer.Exit(1)
+
+
+#: The demonstration: what to simulate and what the file is called.
+DEMO = (
+    ("cup", "moderate", 4, "ftm14", "pour"),
+    ("button_board", "mild", 2, "", "buttons"),
+    ("pegboard", "moderate", 3, "", "pegs"),
+)
+
+
+@app.command("demo")
+def demo(
+    out: Annotated[Path, typer.Option(help="folder for recordings and pages")] = Path("out") / "demo",
+) -> None:
+    """Simulate three people at three objects, record them, score them, and make pages to look at."""
+    save(lambda: out.mkdir(parents=True, exist_ok=True), out)
+    entries = []
+    for kind, severity, seed, test, name in DEMO:
+        recording = make_scene(kind, severity=severity, seed=seed, test=test).recording()
+        file = out / f"{name}.mcap"
+        write(file, recording, overwrite=True)
+        result = score_file(file)
+        save(partial(write_page, result, file.name, out / f"{name}.html"), out)
+        entries.append((f"{name}.html", result))
+        print(f"{kind}: {len(result.scored.events)} events, {out / name}.html")
+    save(lambda: write_index(entries, out / "index.html"), out)
+    print(f"Open {(out / 'index.html').resolve()}")
+
+
+def save(work: Callable[[], None], path: Path) -> None:
+    """Do work that writes; raise InputError where the disk refuses."""
+    try:
+        work()
+    except OSError as error:
+        raise InputError(
+            f"Cannot write {path}: {error.strerror}. Check that the folder exists and may be written to."
+        ) from None
 
 
 def main() -> None:

@@ -126,7 +126,7 @@ def _path(column: NDArray[np.int64], low: Floats, high: Floats) -> str:
     # A slow recording has fewer samples than columns: only gaps well above its usual step are gaps.
     usual = float(np.median(np.diff(column))) if len(column) > 1 else 1.0
     breaks = np.diff(column, prepend=column[0]) > 4.0 * max(usual, 1.0)
-    words = []
+    words: list[str] = []
     for at, a, b, broken in zip(x.tolist(), low.tolist(), high.tolist(), breaks.tolist(), strict=True):
         words.append(f"{'M' if broken or not words else 'L'}{at:.0f} {a:.1f}")
         if abs(a - b) >= 0.5:
@@ -174,12 +174,11 @@ def _row(trace: Trace, scored: Scored, axis: Axis, y0: float) -> Iterator[str]:
         number = int(level[begin])
         if not number:
             continue
-        x1, x2 = axis.x(first + begin / rate_hz), axis.x(first + end / rate_hz)
-        shade = len(trace.levels) - number
-        yield (
-            f'<rect x="{x1:.1f}" y="{y0 + 3:g}" width="{max(x2 - x1, 0.6):.1f}" height="14" '
-            f'class="level{shade}"><title>{escape(trace.levels[number - 1])}, {first + begin / rate_hz:.2f} s</title></rect>'
-        )
+        start_s, end_s = first + begin / rate_hz, first + end / rate_hz
+        x, width = axis.x(start_s), max(axis.x(end_s) - axis.x(start_s), 0.6)
+        name, style = escape(trace.levels[number - 1]), f"level{len(trace.levels) - number}"
+        yield f'<rect x="{x:.1f}" y="{y0 + 3:g}" width="{width:.1f}" height="14" class="{style}">'
+        yield f"<title>{name}, {start_s:.2f} s</title></rect>"
     for t_s, kind in _events(trace, scored):
         if kind in WARNING_KINDS:
             word = EVENT_WORDS.get(kind, kind)
@@ -195,10 +194,9 @@ def _bands(bands: Sequence[Band], axis: Axis, bottom: float) -> Iterator[str]:
     for number, band in enumerate(sorted(bands, key=lambda b: (b.start_s, b.end_s))):
         x1, x2 = axis.x(band.start_s), axis.x(band.end_s)
         style = f"phase{number % 2}" if band.kind == "phase" else band.kind
-        yield (
-            f'<rect x="{x1:.1f}" y="{TOP}" width="{max(x2 - x1, 1):.1f}" height="{bottom - TOP:g}" '
-            f'class="{style}"><title>{escape(band.text)}, {band.start_s:.2f} to {band.end_s:.2f} s</title></rect>'
-        )
+        yield f'<rect x="{x1:.1f}" y="{TOP}" width="{max(x2 - x1, 1):.1f}" height="{bottom - TOP:g}" '
+        yield f'class="{style}"><title>{escape(band.text)}, {band.start_s:.2f} to {band.end_s:.2f} s</title>'
+        yield "</rect>"
         room = 6.4 * len(band.text)
         if x1 >= free_x and (band.kind != "phase" or x2 - x1 >= room):
             yield f'<text x="{x1 + 2:.1f}" y="{TOP - 8}" class="band">{escape(band.text)}</text>'

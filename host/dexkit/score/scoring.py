@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dexkit.errors import InputError
 from dexkit.recording import Recording, read
+from dexkit.recording.words import losses_in_words
 from dexkit.score.objects import score_button_board, score_cup, score_pegboard
 from dexkit.score.scored import Scored
 
@@ -64,18 +65,9 @@ def score(recording: Recording) -> Result:
             f"dexkit. Known are: {', '.join(SCORERS)}."
         )
     scored = scorer(recording)
-    return Result(recording, scored, (*_losses(recording), *scored.notes))
-
-
-def _losses(recording: Recording) -> tuple[str, ...]:
-    """Return what the file lacks, one sentence each."""
     losses = recording.losses
-    notes = [*losses.reasons]
-    if losses.samples_missing:
-        notes.append(f"{losses.samples_missing} samples are missing from the file.")
-    if losses.samples_lost_by_board:
-        notes.append(f"The board itself lost {losses.samples_lost_by_board} samples.")
-    return tuple(notes)
+    damage = losses_in_words(losses) if losses.recovered or losses.samples_lost_by_board else ()
+    return Result(recording, scored, (*(line.strip() for line in damage), *scored.notes))
 
 
 def as_json(result: Result) -> str:

@@ -1,0 +1,213 @@
+"""Score a whole archive again: same bytes from every engine, done work kept, failures listed."""
+
+import hashlib
+import json
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+from dexkit import __version__
+from dexkit.errors import DexkitError, InputError
+from dexkit.protocol.tables import SCHEMA_HASH, SETTINGS
+from dexkit.recording.reader import read_bytes
+from dexkit.score.measure import REGISTRY
+from dexkit.score.scoring import as_dict, score
+
+#: A task scores recordings of at least this many bytes together, some 0.2 s of work, so that handing it out
+#: costs little; the last tasks are smaller so that all workers end together.
+TASK_BYTES = 3_000_000
+TASKS_PER_WORKER = 4
+
+#: One scored file: its line in the output.
+Line = str
+#: Scores a batch of files given by name and folder.
+Batch = tuple[str, tuple[str, ...]]
+#: Runs batches somewhere and yields the lines of each as it is done, in any order.
+Engine = Callable[[Sequence[Batch]], Iterator[list[Line]]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did.
+
+    Parameters
+    ----------
+    scored, kept
+        How many files were scored now, and how many were there already.
+    failures
+        Name and reason of each file that could not be scored.
+    """
+
+    scored: int
+    kept: int
+    failures: tuple[tuple[str, str], ...]
+
+
+def versions() -> str:
+    """Return a short name of everything a score depends on besides the file: same name, same score."""
+    facts = [__version__, SCHEMA_HASH, repr(SETTINGS), *(f"{m.id}={m.version}" for m in REGISTRY.values())]
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
+
+
+def rescore(
+    folder: Path,
+    out: Path,
+    engine: Engine,
+    workers: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Outcome:
+    """Score every recording below a folder into one file of JSON lines, sorted by name.
+
+    Files that the output already holds with the same content and versions are kept. While it runs, lines are
+    appended to ``<out>.part``; interrupted, the next run goes on from there.
+
+    Parameters
+    ----------
+    folder
+        Where the recordings (``*.mcap``) are, at any depth.
+    out
+        The file to write.
+    engine
+        Where the work is done: `pool`, `dask` or `here`.
+    workers
+        How many the engine has, so that tasks are cut well.
+    progress
+        Called with how many files are done and how many there are.
+
+    Raises
+    ------
+    InputError
+        When there is no such folder, or no recording in it.
+    """
+    if not folder.is_dir():
+        raise InputError(f"There is no folder {folder}. Probably it is misspelt. Name one with recordings.")
+    files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*.mcap"))}
+    if not files:
+        raise InputError(f"{folder} holds no recording (.mcap). Probably another one was meant. Name that.")
+    part = out.with_name(out.name + ".part")
+    known = _known(out) | _known(part)
+    lines = {name: known[name] for name, path in files.items() if name in known and _same(known[name], path)}
+    kept = len(lines)
+    batches = _batches(folder, [name for name in files if name not in lines], files, workers)
+    with part.open("a", encoding="utf-8") as journal:
+        for batch in engine(batches):
+            for line in batch:
+                lines[json.loads(line)["file"]] = line
+                journal.write(line + "\n")
+            journal.flush()
+            if progress:
+                progress(len(lines), len(files))
+    whole = out.with_name(out.name + ".new")
+    whole.write_text("".join(lines[name] + "\n" for name in sorted(lines)), encoding="utf-8")
+    whole.replace(out)
+    part.unlink()
+    found = [json.loads(line) for _, line in sorted(lines.items())]
+    failures = tuple((row["file"], row["error"]) for row in found if "error" in row)
+    return Outcome(len(lines) - kept, kept, failures)
+
+
+def _known(out: Path) -> dict[str, Line]:
+    """Return the lines of an earlier run by file name; a line cut off by an interruption is left out."""
+    known = {}
+    if out.is_file():
+        for line in out.read_text(encoding="utf-8").splitlines():
+            try:
+                known[json.loads(line)["file"]] = line
+            except (ValueError, KeyError, TypeError):
+                continue
+    return known
+
+
+def _same(line: Line, path: Path) -> bool:
+    """Return whether a line is the score that this file would get now; a failure is tried again."""
+    row = json.loads(line)
+    if "error" in row or row.get("versions") != versions():
+        return False
+    return bool(row.get("crc32") == zlib.crc32(path.read_bytes()))
+
+
+def _batches(folder: Path, names: Sequence[str], files: dict[str, Path], workers: int) -> list[Batch]:
+    """Cut the files into tasks."""
+    sizes = {name: files[name].stat().st_size for name in names}
+    limit = max(min(TASK_BYTES, sum(sizes.values()) // (TASKS_PER_WORKER * max(workers, 1))), 1)
+    batches: list[list[str]] = []
+    filled = limit
+    for name in names:
+        if filled >= limit:
+            batches.append([])
+            filled = 0
+        batches[-1].append(name)
+        filled += sizes[name]
+    return [(str(folder), tuple(batch)) for batch in batches]
+
+
+def score_batch(batch: Batch) -> list[Line]:
+    """Return the line of each file of a batch; one that cannot be scored does not stop the others."""
+    folder, names = batch
+    return [_line(Path(folder) / name, name) for name in names]
+
+
+def _line(path: Path, name: str) -> Line:
+    row: dict[str, object] = {"file": name}
+    try:
+        data = path.read_bytes()
+        row |= {"crc32": zlib.crc32(data), "versions": versions()}
+        row |= as_dict(score(read_bytes(data, name)))
+    except (DexkitError, OSError) as error:
+        row["error"] = str(error)
+    except Exception as error:  # one file that shows a fault of ours must not lose the other thousand
+        row["error"] = f"dexkit failed on this file ({type(error).__name__}: {error}). Please report it."
+    return json.dumps(row, ensure_ascii=False, allow_nan=False)
+
+
+def here(batches: Sequence[Batch]) -> Iterator[list[Line]]:
+    """Score in this process, one after the other."""
+    yield from map(score_batch, batches)
+
+
+def pool(workers: int) -> Engine:
+    """Return an engine of this many processes on this machine."""
+
+    def run(batches: Sequence[Batch]) -> Iterator[list[Line]]:
+        if not batches:
+            return
+        with ProcessPoolExecutor(min(workers, len(batches)), mp_context=get_context("spawn")) as executor:
+            for done in as_completed([executor.submit(score_batch, batch) for batch in batches]):
+                yield done.result()
+
+    return run
+
+
+@contextmanager
+def dask(address: str) -> Iterator[tuple[Engine, int]]:
+    """Yield an engine on an existing Dask cluster and how many workers it has.
+
+    Raises
+    ------
+    InputError
+        When Dask is not installed or the cluster does not answer.
+    """
+    try:
+        from distributed import Client
+        from distributed import as_completed as completed
+    except ImportError:
+        raise InputError("Dask is not installed. Install it with: pip install 'dexkit[scale]'.") from None
+    try:
+        client = Client(address, timeout="5s")  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"No Dask cluster answers at {address} ({type(error).__name__}). Probably its scheduler is not "
+            "running. Start one with `dask scheduler`, or leave --dask out."
+        ) from None
+
+    def run(batches: Sequence[Batch]) -> Iterator[list[Line]]:
+        futures = client.map(score_batch, batches, pure=False)
+        for _, lines in completed(futures, with_results=True):  # type: ignore[no-untyped-call]
+            yield lines
+
+    with client:
+        yield run, sum(client.nthreads().values())  # type: ignore[no-untyped-call]

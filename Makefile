@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORE := $(wildcard native/src/*.[ch] native/include/*.h host/build_core.py setup.py)
 
-.PHONY: help setup build test lint bench fuzz demo docs generate clean
+.PHONY: help setup build test lint bench fuzz soak demo docs generate clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ bench: $(VENV)/.bench ## race dexkit against its peers and print one table
 
 fuzz: $(VENV)/.dev ## throw damaged bytes and samples at the C core for some minutes
 	$(BIN)/python -m tests.fuzz
+
+soak: $(VENV)/.dev ## damage a recording at every byte, in every way: some twenty minutes
+	$(BIN)/python -m tests.damage
 
 demo: $(VENV)/.base ## score three simulated tests and make a page to look at
 	$(BIN)/dexkit demo

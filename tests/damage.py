@@ -63,8 +63,8 @@ class Victim:
         held = [0] * len(self.names)
         for start, inside in container.walk(self.data).chunks:
             first = list(held)
-            for channel, payload in inside.messages:
-                held[channel - 1] += int.from_bytes(payload[8:12], "little")
+            for channel, payloads in inside.messages.items():
+                held[channel - 1] += sum(int.from_bytes(payload[8:12], "little") for payload in payloads)
             end = start + 9 + int.from_bytes(self.data[start + 1 : start + 9], "little")
             self.chunks.append((start, end, first, list(held)))
 
@@ -149,6 +149,7 @@ def main():
         for some, failed in pool.map(judge, batches):
             counts += some
             failures += failed
+            print(f"\r{sum(counts.values()) + len(failures)} of {len(cases)}", end="", file=sys.stderr)
     print(f"{len(cases)} damaged files of {size} bytes, {time.perf_counter() - start:.0f} s")
     for what, count in sorted(counts.items()):
         print(f"  {count:8d}  {what}")

@@ -17,7 +17,7 @@ from mcap.reader import make_reader
 from dexkit.errors import InputError, RecordingError
 from dexkit.recording import CLOCK_PROBES, Losses, Recording, Stream, StreamPlan, Writer, read, recover, write
 from dexkit.recording.reader import read_bytes
-from tests.damage import cup_recording, same_streams
+from tests.damage import MASKS, cup_recording, judge, same_streams, victim
 
 
 @st.composite
@@ -34,7 +34,7 @@ def streams(draw, name):
     second=streams("weight"),
     meta=st.dictionaries(st.text(), st.text(), max_size=3),
 )
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 def test_what_is_written_is_what_is_read(tmp_path_factory, first, second, meta):
     path = tmp_path_factory.mktemp("r") / "r.mcap"
     meta = {key: value for key, value in meta.items() if key not in ("start_ns", "losses")}
@@ -207,3 +207,34 @@ def test_every_file_of_the_conformance_set_is_walked_and_refused_by_name(shared_
                 read_bytes(data, member.name)
             count += 1
     assert count == 416
+
+
+def test_damage_anywhere_invents_nothing_and_loses_at_most_one_chunk_and_says_so():
+    """A sample, seeded, of the whole sweep `python -m tests.damage`; both ends of the file are done whole."""
+    size = len(victim().data)
+    rng = np.random.default_rng(20261122)
+    places = [*range(120), *rng.integers(0, size, 450).tolist(), *range(size - 120, size)]
+    chunk = victim().chunks[7][0]
+    places += [*range(chunk, chunk + 60)]  # the whole head of one chunk
+    cases = [("cut", at) for at in places] + [(MASKS[i % 3], at) for i, at in enumerate(places)]
+    counts, failures = judge(cases)
+    assert not failures, failures[:5]
+    assert counts["flip: one chunk lost and counted"] > 250
+    assert counts["cut: all whole chunks read"] > 250
+
+
+def test_many_damaged_places_invent_nothing():
+    whole, rng = victim(), np.random.default_rng(7)
+    for _ in range(100):
+        data = bytearray(whole.data)
+        for at in rng.integers(0, len(data), 20):
+            data[at : at + 16] = rng.bytes(16)
+        recovered = read_bytes(bytes(data))
+        assert recovered.losses.recovered
+        for name, stream in recovered.streams.items():
+            original = whole.recording.streams[name]
+            at = np.searchsorted(original.t_s, stream.t_s)
+            assert np.array_equal(original.t_s[at], stream.t_s)
+            assert np.array_equal(original.values[at], stream.values)
+        if recovered.losses.chunks_lost == 0:
+            assert same_streams(recovered, whole.recording)

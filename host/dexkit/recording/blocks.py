@@ -154,7 +154,7 @@ def decode(payloads: Sequence[bytes], columns: int) -> Decoded:
     ValueError
         If a block is not one of this stream.
     """
-    length = np.fromiter((len(payload) for payload in payloads), np.int64, len(payloads))
+    length = np.fromiter(map(len, payloads), np.int64, len(payloads))
     count = (length - _layout(0, columns).itemsize) // (8 + 4 * columns)
     start = np.concatenate(([0], np.cumsum(count)))
     t_s = np.empty(int(start[-1]), np.float64)

@@ -27,11 +27,19 @@ _HEAD = struct.Struct("<BQ")
 _CHUNK = struct.Struct("<QQQI")  # first time, last time, size and checksum of what is inside
 _MESSAGE = struct.Struct("<HIQQ")
 _FOOTER = struct.Struct("<QQI")
+_INDEX = struct.Struct("<HI")
 _ZSTD = b"\x04\x00\x00\x00zstd"
 _METADATA = b"\x06\x00\x00\x00dexkit"
 _DATA_END = _HEAD.pack(Opcode.DATA_END, 4)
 _LARGEST_CHUNK = 1 << 28
 _KNOWN = frozenset(int(opcode) for opcode in Opcode)
+# Plain numbers, since a lookup in an enumeration costs as much as reading a record.
+_OP_CHUNK, _OP_MESSAGE, _OP_MESSAGE_INDEX = int(Opcode.CHUNK), int(Opcode.MESSAGE), int(Opcode.MESSAGE_INDEX)
+_OP_CHANNEL, _OP_ATTACHMENT, _OP_CHUNK_INDEX = (
+    int(Opcode.CHANNEL),
+    int(Opcode.ATTACHMENT),
+    int(Opcode.CHUNK_INDEX),
+)
 _NOT_A_RECORD = (McapError, struct.error, ValueError, OverflowError, MemoryError)
 
 
@@ -44,11 +52,11 @@ class Inside:
     channels
         Channels that it defines.
     messages
-        Channel number and payload of each message, in order.
+        Payloads of each channel's messages, in order, by the channel's number.
     """
 
     channels: tuple[Channel, ...]
-    messages: tuple[tuple[int, bytes], ...]
+    messages: Mapping[int, list[bytes]]
 
 
 @dataclass(frozen=True)
@@ -103,7 +111,9 @@ class Walk:
     @property
     def message_count(self) -> int:
         """How many messages were read, inside and outside of chunks."""
-        return self.loose_messages + sum(len(inside.messages) for _, inside in self.chunks)
+        return self.loose_messages + sum(
+            len(each) for _, inside in self.chunks for each in inside.messages.values()
+        )
 
 
 def sealed(entries: Mapping[str, str]) -> dict[str, str]:
@@ -137,7 +147,7 @@ def walk(data: bytes) -> Walk:
         after = _take(data, at, found)
         if after is None:
             after = _next_sound(data, at)
-            found.damages.append(Damage(at, after - at, chunk=after > at and data[at] == Opcode.CHUNK))
+            found.damages.append(Damage(at, after - at, chunk=after > at and data[at] == _OP_CHUNK))
         if after == at:  # a chunk whose head is damaged and whose content is sound
             after = _take_chunk(data, at, found)
         at = after
@@ -153,13 +163,13 @@ def _take(data: bytes, at: int, found: Walk) -> int | None:
     after: int = body + length
     if after > len(data) or opcode not in _KNOWN:
         return None
-    if opcode == Opcode.CHUNK:
+    if opcode == _OP_CHUNK:
         chunk = _chunk_at(data, at)
         if chunk is None or chunk[1] > after or _hides_a_chunk(data, chunk[1], after):
             return None
         found.chunks.append((at, chunk[0]))
         return after
-    if opcode != Opcode.ATTACHMENT and _hides_a_chunk(data, body, after):
+    if opcode != _OP_ATTACHMENT and _hides_a_chunk(data, body, after):
         return None
     try:
         return _take_other(data, at, opcode, after, found)
@@ -176,6 +186,11 @@ def _take_chunk(data: bytes, at: int, found: Walk) -> int:
 
 
 def _take_other(data: bytes, at: int, opcode: int, after: int, found: Walk) -> int | None:
+    if opcode == _OP_MESSAGE_INDEX:
+        _, size = _INDEX.unpack_from(data, at + _HEAD.size)
+        return after if at + _HEAD.size + _INDEX.size + size <= after else None
+    if opcode == _OP_CHUNK_INDEX:
+        return after
     body = data[at + _HEAD.size : after]
     stream = ReadDataStream(BytesIO(body))
     if opcode == Opcode.MESSAGE:
@@ -185,9 +200,6 @@ def _take_other(data: bytes, at: int, opcode: int, after: int, found: Walk) -> i
         found.loose_channels.append(Channel.read(stream))
     elif opcode == Opcode.METADATA:
         _take_metadata(Metadata.read(stream), found)
-    elif opcode == Opcode.MESSAGE_INDEX:
-        _, size = struct.unpack_from("<HI", body)
-        return after if 6 + size <= len(body) else None
     elif opcode == Opcode.ATTACHMENT:
         Attachment.read(stream)
         end = stream.count - 4
@@ -296,16 +308,18 @@ def open_chunk(compression: bytes, packed: bytes, size: int, crc: int) -> Inside
     # A zero checksum is not believed for zstd, which is ours: a damaged checksum must not switch it off.
     if raw is None or (zlib.crc32(raw) != crc and (crc != 0 or compression == b"zstd")):
         return None
-    channels, messages = [], []
+    channels = []
+    messages: dict[int, list[bytes]] = {}
     at = 0
     while at < len(raw):
         opcode, length = _HEAD.unpack_from(raw, at)
         body, at = at + _HEAD.size, at + _HEAD.size + length
-        if opcode == Opcode.MESSAGE:
-            messages.append((raw[body] | raw[body + 1] << 8, raw[body + _MESSAGE.size : at]))
-        elif opcode == Opcode.CHANNEL:
+        if opcode == _OP_MESSAGE:
+            channel = raw[body] | raw[body + 1] << 8
+            messages.setdefault(channel, []).append(raw[body + _MESSAGE.size : at])
+        elif opcode == _OP_CHANNEL:
             channels.append(Channel.read(ReadDataStream(BytesIO(raw[body:at]))))
-    return Inside(tuple(channels), tuple(messages))
+    return Inside(tuple(channels), messages)
 
 
 def _unpack(compression: bytes, packed: bytes, size: int) -> bytes | None:

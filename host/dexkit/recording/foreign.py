@@ -232,7 +232,7 @@ def _sheet(path: Path) -> Sheet:
     if delimiter != ",":
         rows = [(line, [cell.replace(",", ".") for cell in cells]) for line, cells in rows]
     header: tuple[str, ...] = ()
-    if any(_decimal(cell) is None and cell.lower() not in _MISSING for cell in rows[0][1]):
+    if all(_decimal(cell) is None for cell in rows[0][1]):  # a row with a number in it is no header
         header = tuple(rows.pop(0)[1])
     if not rows:
         raise InputError(f"{path} has a header and no rows: nothing was recorded.")

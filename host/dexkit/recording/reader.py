@@ -61,9 +61,9 @@ def read_bytes(data: bytes, name: str = "the file") -> Recording:
     plans = _plans(facts, found)
     payloads: dict[int, list[bytes]] = {channel: [] for channel in plans}
     for _, inside in found.chunks:
-        for channel, payload in inside.messages:
+        for channel, some in inside.messages.items():
             if channel in payloads:
-                payloads[channel].append(payload)
+                payloads[channel] += some
     totals = json.loads(facts["samples"]) if "samples" in facts else {}
     streams: dict[str, Stream] = {}
     board = missing = 0

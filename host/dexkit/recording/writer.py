@@ -309,7 +309,8 @@ def write(path: str | Path, recording: Recording, *, overwrite: bool = False) ->
             part.replace(path)
             _sync_folder(path.parent)
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink()
 
 
 def _seconds(streams: Sequence[Stream]) -> NDArray[np.float64]:

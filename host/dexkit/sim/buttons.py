@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from dexkit.sim.movement import LINEAR, Contact, Ramps
 from dexkit.sim.noise import PANEL_CELL, wander
-from dexkit.sim.person import Person
+from dexkit.sim.person import Fact, Person
 from dexkit.sim.severity import CHEONG_LIMIT_S
 
 Floats = NDArray[np.float64]
@@ -55,7 +55,7 @@ class ButtonsWorld:
         self.duration_s = self._clock_s + 1.0
         self._glitches()
         self.truth.sort()
-        self.facts: dict[str, float | tuple[float, ...] | str] = {
+        self.facts: dict[str, Fact] = {
             "total_s": closing_s,
             "close_s": tuple(self._close_s),
             "open_s": tuple(self._open_s),
@@ -79,7 +79,7 @@ class ButtonsWorld:
             t_s += p.between(0.15, 2.5)
             if t_s + 0.3 > end_s:
                 break
-            gap_s = p.between(0.02, 0.13)
+            gap_s = p.between(0.02, 0.145)
             self._touch[button].pulse(begin_s, t_s)
             t_s += gap_s
             begin_s = t_s
@@ -142,7 +142,7 @@ class ButtonsWorld:
             return False
         self.truth.append((self._clock_s, "entry", button))
         bounce(p, self._entry[button], self._clock_s)
-        self._clock_s += p.between(0.25, 1.5)
+        self._clock_s += p.between(0.16, 1.5)
         if p.chance(0.4):
             flicker_s = p.between(0.012, 0.065)
             self._seated[button].pulse(self._clock_s, self._clock_s + flicker_s)
@@ -163,7 +163,7 @@ class ButtonsWorld:
             self.truth.append((self._clock_s, "opened", button))
             bounce(p, self._seated[button], self._clock_s)
             if attempt < again:
-                self._clock_s += p.between(0.5, 1.2)
+                self._clock_s += p.between(0.42, 1.2)
                 self.truth.append((self._clock_s, "seated", button))
                 bounce(p, self._seated[button], self._clock_s)
         self._open_s.append(self._clock_s - started_s)
@@ -176,15 +176,14 @@ class ButtonsWorld:
         self._clock_s += 0.2
 
     def _glitches(self) -> None:
-        """Add a glitch of up to 10 ms to an idle contact about every ten seconds."""
+        """Add a glitch of up to 10 ms to an idle contact, open or closed, about every ten seconds."""
         p = self.person
         contacts = self._touch + self._entry + self._seated
         for _ in range(int(p.rng.poisson(self.duration_s / 10.0))):
             contact = contacts[int(p.rng.integers(len(contacts)))]
             t_s = p.between(0.2, self.duration_s - 0.2)
             changes = contact.changes()
-            open_now = np.searchsorted(changes, t_s) % 2 == 0
-            if open_now and (len(changes) == 0 or np.abs(changes - t_s).min() > 0.5):
+            if len(changes) == 0 or np.abs(changes - t_s).min() > 0.5:
                 contact.pulse(t_s, t_s + p.between(0.001, 0.0095))
 
     def read(self, t_s: Floats) -> NDArray[np.float32]:

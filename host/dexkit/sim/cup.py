@@ -4,11 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dexkit.protocol.tables import STREAMS
-from dexkit.sim.cup_plan import CUP_KG, DRINK_PHASES_S, GLASS_KG, GRAVITY_MS2, CupPlan
-from dexkit.sim.liquid import FULL_KG, spill_deg
+from dexkit.sim.cup_plan import CUP_KG, GLASS_KG, GRAVITY_MS2, CupPlan
 from dexkit.sim.movement import bursts
 from dexkit.sim.noise import COASTER_CELL, FOOT_CELL, INNER_CELL, uniform, white
-from dexkit.sim.person import Person
 
 Floats = NDArray[np.float64]
 
@@ -109,64 +107,3 @@ class CoasterWorld:
         load_n += plan.glass_hand.at(t_s) + bursts(t_s, plan.glass_pushes) * np.minimum(1.0, 8.0 * standing)
         load_n += COASTER_CELL.errors(self.seed, 60, t_s)
         return load_n[:, np.newaxis].astype(np.float32)
-
-
-def pour_cycles(person: Person, seed: int, cycles: int, clinical: bool = False) -> CupPlan:
-    """Plan this many pours from the cup into the glass, with refills; clinical: all liquid, no mishaps."""
-    plan = CupPlan(person, seed)
-    pace = person.severity.cup_pace
-    plan.wait(1.5, 2.5)
-    for cycle in range(cycles):
-        tired = person.tired(cycle / cycles)
-        plan.wait(0.8, 2.0)
-        if not clinical:
-            if person.chance(person.severity.bump):
-                plan.bump()
-                plan.wait(0.8, 1.5)
-            if person.chance(0.25):
-                (plan.touch_glass if person.chance(0.6) else plan.knock_glass)()
-                plan.wait(0.8, 1.5)
-            if person.chance(person.severity.failed_lift):
-                plan.failed_lift()
-                plan.wait(0.6, 1.2)
-        plan.lift()
-        plan.move(person.lasting(0.8 * pace * tired), 0.25, 0.06, over_m=0.08)
-        plan.wait(0.4, 0.8)
-        leave_kg = 0.004 if clinical else person.between(0.1, 0.45) * plan.mass_kg[-1]
-        plan.pour(leave_kg, person.between(0.035, 0.055) / (0.6 + 0.4 * pace))
-        plan.wait(0.1, 0.4)
-        plan.move(person.lasting(0.8 * pace * tired), -0.25, -0.06, over_m=0.05)
-        plan.put()
-        plan.wait(0.8, 1.5)
-        if cycle + 1 < cycles:
-            plan.wait(0.6, 1.0)
-            plan.refill(FULL_KG * person.between(0.75, 1.0))
-            plan.wait(0.5, 1.0)
-    plan.wait(1.0, 2.0)
-    return plan
-
-
-def drink(person: Person, seed: int) -> tuple[CupPlan, float]:
-    """Plan one drink; return it and its true total time from the hand's start to the hand's return."""
-    plan = CupPlan(person, seed)
-    pace = person.severity.drink_pace
-    plan.mass_kg[0] = 0.1
-    plan.wait(2.0, 3.0)
-    start_s = plan.clock_s
-    reach_s, forward_s, drink_s, back_s, return_s = (
-        person.lasting(phase * pace, 0.08) for phase in DRINK_PHASES_S
-    )
-    plan.clock_s += reach_s - 0.2
-    plan.lift()
-    plan.move(start_s + reach_s + forward_s - plan.clock_s, 0.25, 0.25)
-    tilt_s = plan.clock_s
-    sip_deg = spill_deg(plan.mass_kg[-1]) + 1.0
-    plan.turn(0.45 * drink_s, sip_deg, person.submovements())
-    plan.turn(0.10 * drink_s, sip_deg + 3.0)
-    plan.turn(0.45 * drink_s, 0.0, person.submovements())
-    plan._flow(tilt_s, plan.clock_s, into_glass=False)
-    plan.move(back_s, -0.25, -0.25)
-    end_s = plan.clock_s + return_s
-    plan.put()
-    plan.clock_s = end_s + 1.5
-    return plan, end_s - start_s

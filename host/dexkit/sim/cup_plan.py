@@ -1,4 +1,9 @@
-"""What a person does with a cup and a glass: the plan from which both objects' forces follow."""
+"""What a person does with a cup and a glass: the plan from which both objects' forces follow.
+
+How the truth is marked where docs/events.md leaves it open: `bump` and `failed_lift` when the foot force
+begins to change; `pour_on` when the liquid breaks over the lip, `pour_off` when that flow ends (drops that fall
+from the outside of the lip later are no pouring); an interruption under 0.2 s is none.
+"""
 
 from dataclasses import dataclass, field
 
@@ -15,10 +20,6 @@ Floats = NDArray[np.float64]
 GRAVITY_MS2 = 9.81
 CUP_KG = 0.15
 GLASS_KG = 0.20
-
-#: Healthy phases of drinking: reach, forward, drink, back, return (medians of eight controls,
-#: jneuroengrehab 7:41 table 2), scaled to the whole of 163 open trials (6.37 s).
-DRINK_PHASES_S = tuple(phase * 6.37 / 6.02 for phase in (1.04, 0.91, 1.37, 1.42, 1.28))
 
 
 @dataclass
@@ -171,7 +172,7 @@ class CupPlan:
             self.turn(duration_s * share, self.tilt_deg.end() + size_deg, parts)
         self.turn(p.between(0.25, 0.40), self.tilt_deg.end() - 22.0)
         self.turn(p.lasting(0.5) * (0.5 + 0.5 * p.severity.cup_pace), 0.0)
-        self._flow(start_s, self.clock_s, into_glass)
+        self.flow(start_s, self.clock_s, into_glass)
 
     def tilt_at(self, t_s: Floats) -> tuple[Floats, Floats, Floats, Floats]:
         """Return tilt and lean in degrees, tremor included, and their rates in degrees per second."""
@@ -185,7 +186,7 @@ class CupPlan:
             angles.append(path.velocity(t_s) + size_deg * (aloft * shake_rate + aloft_rate * shake))
         return angles[0], angles[2], angles[1], angles[3]
 
-    def _flow(self, start_s: float, end_s: float, into_glass: bool) -> None:
+    def flow(self, start_s: float, end_s: float, into_glass: bool) -> None:
         """Let liquid leave under the tilts planned from start_s to end_s, and land."""
         p = self.person
         grid_s: Floats = start_s + STEP_S * np.arange(int((end_s - start_s) / STEP_S), dtype=np.float64)

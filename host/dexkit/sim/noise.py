@@ -118,8 +118,8 @@ class LoadCell:
 #: Cup foot: noise 0.03 N, hum, slow drift of 0.25 N with a random walk and a spike about every 4 s are the
 #: figures of the segmenter study this world follows; a NAU7802 alone is about ten times quieter.
 FOOT_CELL = LoadCell(0.03, 0.015, 0.25, 0.08, 3.0, 4.0)
-#: Inner vessel: the same converter on a smaller, well guided cell.
-INNER_CELL = LoadCell(0.03, 0.010, 0.05, 0.03, 1.5, 5.0)
+#: Inner vessel: the same converter on a cell of a quarter of the range, still several times its own noise.
+INNER_CELL = LoadCell(0.015, 0.008, 0.05, 0.03, 1.5, 5.0)
 #: Coaster: a stiff cell in a still place.
 COASTER_CELL = LoadCell(0.02, 0.008, 0.05, 0.03, 1.5, 5.0)
 #: Button board's panel.

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from dexkit.sim.movement import LINEAR, Burst, Contact, Path, Ramps, bursts
 from dexkit.sim.noise import TRAY_CELL, wander
-from dexkit.sim.person import Person
+from dexkit.sim.person import Fact, Person
 
 Floats = NDArray[np.float64]
 
@@ -45,7 +45,7 @@ class PegsWorld:
         last_s = self._remove(order)
         self.duration_s = self._clock_s + 1.5
         self.truth.sort()
-        self.facts: dict[str, float | tuple[float, ...] | str] = {
+        self.facts: dict[str, Fact] = {
             "total_s": last_s - self._first_touch_s,
             "placing_s": placed_s - self._first_touch_s,
             "removing_s": last_s - placed_s,

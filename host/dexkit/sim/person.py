@@ -8,6 +8,9 @@ import numpy as np
 from dexkit.sim.movement import Tremor
 from dexkit.sim.severity import Severity
 
+#: What a fact of a scene may be: a number, several, or a word.
+Fact = float | tuple[float, ...] | str
+
 
 @dataclass
 class Person:

@@ -10,18 +10,25 @@ from numpy.typing import NDArray
 from dexkit.errors import InputError
 from dexkit.protocol.tables import SCHEMA_HASH, STREAMS, TABLE
 from dexkit.recording.model import Recording, Stream
-from dexkit.sim.buttons import ButtonsWorld
-from dexkit.sim.cup import CoasterWorld, CupWorld, drink, pour_cycles
-from dexkit.sim.cup_plan import CUP_KG, GLASS_KG, GRAVITY_MS2
-from dexkit.sim.pegs import PegsWorld
-from dexkit.sim.person import Person
+from dexkit.sim.buttons import BUTTONS, ButtonsWorld
+from dexkit.sim.cup import CoasterWorld, CupWorld
+from dexkit.sim.cup_tests import act
+from dexkit.sim.pegs import HOLES, PegsWorld
+from dexkit.sim.person import Fact, Person
 from dexkit.sim.severity import PRESETS, SEVERITIES
 
 #: One true event: what, where, its first sample and its exact time.
 TRUTH_DTYPE = np.dtype([("kind", "U12"), ("channel", np.int32), ("index", np.int64), ("t_s", np.float64)])
 
-#: What a fact may be: a number, several, or a word.
-Fact = float | tuple[float, ...] | str
+#: The tests each object knows, the usual one first.
+TESTS: Mapping[str, tuple[str, ...]] = {
+    "cup": ("pours", "ftm14", "drink"),
+    "coaster": ("pours", "ftm14", "drink"),
+    "button_board": ("buttons",),
+    "pegboard": ("nhpt",),
+}
+#: Pours of a cup scene when no length is given.
+POURS = 12
 
 
 class World(Protocol):
@@ -132,58 +139,32 @@ def make_scene(
         raise InputError(
             f"There is no object {object_kind!r}. Probably it is misspelt. Use one of: {', '.join(TABLE)}."
         )
-    tests = {"cup": ("pours", "ftm14", "drink"), "coaster": ("pours", "ftm14", "drink")}.get(
-        object_kind, ("buttons",) if object_kind == "button_board" else ("nhpt",)
-    )
-    test = test or tests[0]
-    if test not in tests:
+    test = test or TESTS[object_kind][0]
+    if test not in TESTS[object_kind]:
         raise InputError(
-            f"There is no test {test!r} with a {object_kind}. Probably it is another object's. Use one of: "
-            f"{', '.join(tests)}."
+            f"There is no test {test!r} with a {object_kind}. Probably it is another object's. "
+            f"Use one of: {', '.join(TESTS[object_kind])}."
         )
-    person = Person.of(PRESETS[severity], seed, object_kind if object_kind != "coaster" else "cup")
-    facts: dict[str, Fact] = {
+    # Cup and coaster are one scene: the same person, the same luck.
+    person = Person.of(PRESETS[severity], seed, "cup" if object_kind == "coaster" else object_kind)
+    worlds: dict[str, World]
+    if object_kind == "button_board":
+        buttons = ButtonsWorld(person, seed, BUTTONS if length is None else length)
+        worlds, duration_s, facts = {object_kind: buttons}, buttons.duration_s, buttons.facts
+    elif object_kind == "pegboard":
+        pegs = PegsWorld(person, seed, HOLES if length is None else length)
+        worlds, duration_s, facts = {object_kind: pegs}, pegs.duration_s, pegs.facts
+    else:
+        plan, facts = act(person, seed, test, POURS if length is None else length)
+        worlds, duration_s = {"coaster": CoasterWorld(plan, seed)}, plan.clock_s
+        if object_kind == "cup":
+            worlds = {"cup": CupWorld(plan, seed), **worlds}
+    facts = {
         "tremor_hz": person.tremor.frequency_hz,
         "tremor_ms2": person.tremor_ms2,
         "tremor_deg": person.tremor_deg,
+        **facts,
     }
-    worlds: dict[str, World] = {}
-    if object_kind in ("cup", "coaster"):
-        if test == "drink":
-            plan, total_s = drink(person, seed)
-            facts["total_s"] = total_s
-        else:
-            cycles = 1 if test == "ftm14" else (12 if length is None else length)
-            plan = pour_cycles(person, seed, cycles, clinical=test == "ftm14")
-            lifts = [t_s for t_s, kind in plan.cup_truth if kind == "lift"]
-            puts = [t_s for t_s, kind in plan.cup_truth if kind == "put"]
-            facts["total_s"] = float(np.mean(np.subtract(puts, lifts))) if lifts else 0.0
-        duration_s = plan.clock_s
-        facts |= {
-            "cup_kg": CUP_KG,
-            "glass_kg": GLASS_KG,
-            "full_g": 1000.0 * plan.mass_kg[0],
-            "weight_n": (CUP_KG + plan.mass_kg[0]) * GRAVITY_MS2,
-            "poured_g": sum(plan.poured_g),
-            "poured_g_each": tuple(plan.poured_g),
-            "received_g": sum(plan.landed_g),
-            "received_g_each": tuple(plan.landed_g),
-            "spilled_g": sum(plan.poured_g) - sum(plan.landed_g) if plan.landed_g else 0.0,
-            "lifts": float(sum(kind == "lift" for _, kind in plan.cup_truth)),
-            "bumps": float(sum(kind == "bump" for _, kind in plan.cup_truth)),
-            "failed_lifts": float(sum(kind == "failed_lift" for _, kind in plan.cup_truth)),
-        }
-        if object_kind == "cup":
-            worlds["cup"] = CupWorld(plan, seed)
-        worlds["coaster"] = CoasterWorld(plan, seed)
-    elif object_kind == "button_board":
-        buttons = ButtonsWorld(person, seed, 5 if length is None else length)
-        worlds["button_board"], duration_s = buttons, buttons.duration_s
-        facts |= buttons.facts
-    else:
-        pegs = PegsWorld(person, seed, 9 if length is None else length)
-        worlds["pegboard"], duration_s = pegs, pegs.duration_s
-        facts |= pegs.facts
     t_s = np.arange(int(duration_s * rate_hz)) / rate_hz
     meta = {
         "person": f"simulated-{severity}-{seed}",

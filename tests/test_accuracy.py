@@ -1,0 +1,21 @@
+"""The segmenters against the simulated world's truth: the bounds promised for severity moderate.
+
+A few seeds of its own; the held-out ones are for `python -m benchmarks.accuracy` alone.
+"""
+
+import pytest
+from benchmarks.accuracy import BOUNDS, Result
+
+#: Kind groups whose segmenter is there; the others are not tested yet.
+THERE = ("buttons",)
+
+
+@pytest.fixture(scope="module")
+def result():
+    return Result([101, 102, 103], "moderate")
+
+
+@pytest.mark.parametrize(("group", "tolerance_ms", "least"), [b for b in BOUNDS if b[0] in THERE])
+def test_events_are_found_where_they_are(result, group, tolerance_ms, least):
+    assert result.counts(group)[0] >= 20  # enough truth to say something
+    assert result.f1(group, tolerance_ms) >= least, "\n".join(result.wrong)

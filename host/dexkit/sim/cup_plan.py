@@ -1,8 +1,8 @@
 """What a person does with a cup and a glass: the plan from which both objects' forces follow.
 
 How the truth is marked where docs/events.md leaves it open: `bump` and `failed_lift` when the foot force
-begins to change; `pour_on` when the liquid breaks over the lip, `pour_off` when that flow ends (drops that fall
-from the outside of the lip later are no pouring); an interruption under 0.2 s is none.
+begins to change; `pour_on` when the liquid breaks over the lip, `pour_off` when that flow ends (drops that
+fall from the outside of the lip later are no pouring); an interruption under 0.2 s is none.
 """
 
 from dataclasses import dataclass, field
@@ -104,7 +104,8 @@ class CupPlan:
         p, start_s = self.person, self.clock_s
         parts = p.submovements()
         self.forward_m.reach(start_s, duration_s, forward_m, parts, p.rng)
-        self.up_m.reach(start_s, duration_s * 0.6, up_m + over_m, max(1, parts // 2), p.rng)
+        late_s = 0.4 * duration_s if up_m + over_m < 0 else 0.0  # down only when over the place
+        self.up_m.reach(start_s + late_s, duration_s * 0.6, up_m + over_m, max(1, parts // 2), p.rng)
         if over_m:
             self.up_m.step(start_s + duration_s * 0.5, duration_s * 0.5, -over_m)
         swing = p.between(0.02, 0.05)

@@ -90,10 +90,10 @@ def drink(person: Person, seed: int) -> tuple[CupPlan, float]:
     plan.lift()
     plan.move(start_s + reach_s + forward_s - plan.clock_s, 0.25, 0.25)
     tilt_s = plan.clock_s
-    sip_deg = spill_deg(plan.mass_kg[-1]) + 1.0
-    plan.turn(0.45 * drink_s, sip_deg, person.submovements())
-    plan.turn(0.10 * drink_s, sip_deg + 3.0)
-    plan.turn(0.45 * drink_s, 0.0, person.submovements())
+    sip_deg = spill_deg(plan.mass_kg[-1]) + 3.0
+    plan.turn(0.40 * drink_s, sip_deg, person.submovements())
+    plan.turn(0.25 * drink_s, sip_deg + 2.0)
+    plan.turn(0.35 * drink_s, 0.0, person.submovements())
     plan.flow(tilt_s, plan.clock_s, into_glass=False)
     plan.move(back_s, -0.25, -0.25)
     end_s = plan.clock_s + return_s

@@ -37,6 +37,7 @@ lint: $(VENV)/.dev ## check style, types and generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m dexkit.protocol.generate --check
+	$(BIN)/python -m dexkit.report.measures --check
 
 bench: $(VENV)/.bench ## race dexkit against its peers and print one table
 	$(BIN)/python -m benchmarks
@@ -52,6 +53,7 @@ demo: $(VENV)/.base ## score three simulated tests and make a page to look at
 
 docs: $(VENV)/.base ## write the generated documentation
 	$(BIN)/python -m dexkit.protocol.generate
+	$(BIN)/python -m dexkit.report.measures
 
 generate: docs ## write everything that follows from the schema
 

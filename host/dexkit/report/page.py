@@ -8,27 +8,28 @@ from pathlib import Path
 from dexkit import __version__
 from dexkit.report.svg import picture
 from dexkit.report.terminal import merged
-from dexkit.report.words import EVENT_WORDS, OBJECT_WORDS, number, unit, with_unit
+from dexkit.report.words import EVENT_WORDS, OBJECT_WORDS, TEST_WORDS, number, unit, with_unit
 from dexkit.score.measure import Direction, Mark, Value
 from dexkit.score.scoring import Result
 
 STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 
 #: What a recording says of itself and a reader wants to see at the top, in this order.
-SHOWN_FACTS = ("test", "person", "hand", "date")
+SHOWN_FACTS = ("person", "hand", "date")
 MARK_WORDS = {
     Mark.VERIFIED: "definition from the named source",
     Mark.DERIVED: "computed from published data",
     Mark.RECALLED: "RECALLED: source not checked",
     Mark.PROPOSED: "PROPOSED: our own convention, no published standard",
 }
-ARROWS = {Direction.BETTER: "more is better", Direction.WORSE: "less is better", Direction.NEITHER: ""}
+ARROWS = {Direction.BETTER: "More is better.", Direction.WORSE: "Less is better.", Direction.NEITHER: ""}
 
 
 def page(result: Result, name: str) -> str:
     """Return the page of a result; name says which file it came from."""
     kind = OBJECT_WORDS.get(result.recording.object_kind, result.recording.object_kind)
-    title = f"{kind}: {result.recording.meta.get('test', Path(name).stem)}"
+    test = result.recording.meta.get("test", Path(name).stem)
+    title = f"{kind}: {TEST_WORDS.get(test, test)}"
     return "".join(
         (
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
@@ -129,9 +130,10 @@ def _measures(values: Sequence[Value]) -> Iterator[str]:
     yield '<th scope="col">Measure</th><th scope="col">Value</th><th scope="col">What it means</th>'
     yield "</tr></thead><tbody>"
     for value in whole:
-        hint = ARROWS[value.measure.direction]
+        ours = " Our own convention." if value.measure.mark is Mark.PROPOSED else ""
+        hint = ARROWS[value.measure.direction] + ours
         quality = f' <span class="hint">certainty {value.quality:.0%}</span>' if value.quality < 0.95 else ""
-        meaning = escape(value.measure.definition())
+        meaning = escape(value.measure.summary())
         yield f'<tr><th scope="row">{escape(value.measure.title)}</th>'
         yield f'<td class="value">{escape(with_unit(value))}{quality}</td>'
         yield f'<td>{meaning} <span class="hint">{hint}</span></td></tr>'
@@ -160,7 +162,11 @@ def _parts(values: Sequence[Value]) -> Iterator[str]:
                 why = f' title="{escape(value.reason or value.label)}"' if value.reason or value.label else ""
                 yield f"<td{why}>{escape(shown)}</td>"
             yield "</tr>"
-        yield "</tbody></table></div>"
+        yield "</tbody></table>"
+        for measure in (line[0].measure for line in lines if line[0].measure.labels):
+            meant = "; ".join(measure.labels.values())
+            yield f'<p class="hint">{escape(measure.title)}: {escape(meant)}.</p>'
+        yield "</div>"
     yield "</section>"
 
 
@@ -192,12 +198,14 @@ def _footer(result: Result, name: str) -> Iterator[str]:
     yield '<footer><h2>Where the numbers come from</h2><dl class="origin">'
     for key, text in facts.items():
         yield f"<div><dt>{escape(key.replace('_', ' '))}</dt><dd>{escape(text)}</dd></div>"
-    yield "</dl><details><summary>Sources and versions of the measures</summary><table><thead><tr>"
-    yield '<th scope="col">id</th><th scope="col">version</th><th scope="col">source</th></tr></thead><tbody>'
+    yield "</dl><details><summary>Definitions, versions and sources of the measures</summary><table><thead><tr>"
+    yield '<th scope="col">id</th><th scope="col">version</th><th scope="col">meaning</th>'
+    yield "</tr></thead><tbody>"
     for measure in dict.fromkeys(value.measure for value in result.scored.values):
         source = "" if measure.source == "dexkit" else f"{measure.source} "
         yield f"<tr><td><code>{measure.id}</code></td><td>{measure.version}</td>"
-        yield f"<td>{escape(source)}<em>{escape(MARK_WORDS[measure.mark])}</em></td></tr>"
+        words = f"{source}{MARK_WORDS[measure.mark]}"
+        yield f"<td>{escape(measure.definition())} <em>{escape(words)}</em></td></tr>"
     yield "</tbody></table></details>"
     yield "<p>A measurement, not a diagnosis. Compare a person with the same person.</p>"
     yield "</footer>"

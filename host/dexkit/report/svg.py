@@ -10,7 +10,7 @@ from dexkit.report.words import EVENT_WORDS, WARNING_KINDS
 from dexkit.score.scored import Band, Scored, Trace
 
 WIDTH = 1200
-LEFT, RIGHT = 150, 12
+LEFT, RIGHT = 176, 12
 PLOT = WIDTH - LEFT - RIGHT
 CURVE_HEIGHT, ROW_HEIGHT, GAP = 104, 22, 14
 TOP = 24
@@ -152,13 +152,9 @@ def _marks(trace: Trace, scored: Scored, axis: Axis, y0: float) -> Iterator[str]
         yield f'<g class="{style}"><title>{escape(word)}, {t_s:.2f} s</title>'
         yield f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{y0:g}" y2="{y0 + CURVE_HEIGHT}"/>'
         if x - free_x >= LABEL_GAP:
-            at, side = (x - 4, "end ") if x > WIDTH - 90 else (x + 4, "")
-            turned = f"{x + 9:.1f} {y0 + 4:g}"
-            yield (
-                f'<text x="{x + 9:.1f}" y="{y0 + 4:g}" transform="rotate(90 {turned})">{escape(word)}</text>'
-                if side == ""
-                else f'<text x="{at:.1f}" y="{y0 + 12:g}" class="{side.strip()}">{escape(word)}</text>'
-            )
+            at = x + 5 if x < LEFT + PLOT - 14 else x - 14
+            turned = f'x="{at:.1f}" y="{y0 + 4:g}" transform="rotate(90 {at:.1f} {y0 + 4:g})"'
+            yield f"<text {turned}>{escape(word)}</text>"
             free_x = x
         yield "</g>"
 
@@ -167,24 +163,23 @@ def _row(trace: Trace, scored: Scored, axis: Axis, y0: float) -> Iterator[str]:
     """Yield one contact as a bar whose shade is its level, with its events."""
     yield f'<text x="0" y="{y0 + 14:g}" class="name">{escape(trace.name)}</text>'
     yield f'<line x1="{LEFT}" x2="{LEFT + PLOT}" y1="{y0 + 19:g}" y2="{y0 + 19:g}" class="grid"/>'
-    first, rate_hz = trace.t_s if isinstance(trace.t_s, tuple) else (float(trace.t_s[0]), 1.0)
-    level = np.asarray(trace.y).astype(np.int64)
+    t_s, level = _times(trace), np.nan_to_num(np.asarray(trace.y)).astype(np.int64)
     edges = np.flatnonzero(np.diff(level, prepend=0, append=0))
     for begin, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
         number = int(level[begin])
         if not number:
             continue
-        start_s, end_s = first + begin / rate_hz, first + end / rate_hz
+        start_s, end_s = float(t_s[begin]), float(t_s[min(end, len(t_s) - 1)])
         x, width = axis.x(start_s), max(axis.x(end_s) - axis.x(start_s), 0.6)
         name, style = escape(trace.levels[number - 1]), f"level{len(trace.levels) - number}"
         yield f'<rect x="{x:.1f}" y="{y0 + 3:g}" width="{width:.1f}" height="14" class="{style}">'
         yield f"<title>{name}, {start_s:.2f} s</title></rect>"
-    for t_s, kind in _events(trace, scored):
+    for at_s, kind in _events(trace, scored):
         if kind in WARNING_KINDS:
             word = EVENT_WORDS.get(kind, kind)
             yield (
-                f'<g class="warn"><title>{escape(word)}, {t_s:.2f} s</title>'
-                f'<text x="{axis.x(t_s):.1f}" y="{y0 + 15:g}" class="cross">×</text></g>'
+                f'<g class="warn"><title>{escape(word)}, {at_s:.2f} s</title>'
+                f'<text x="{axis.x(at_s):.1f}" y="{y0 + 15:g}" class="cross">×</text></g>'
             )
 
 
@@ -197,9 +192,12 @@ def _bands(bands: Sequence[Band], axis: Axis, bottom: float) -> Iterator[str]:
         yield f'<rect x="{x1:.1f}" y="{TOP}" width="{max(x2 - x1, 1):.1f}" height="{bottom - TOP:g}" '
         yield f'class="{style}"><title>{escape(band.text)}, {band.start_s:.2f} to {band.end_s:.2f} s</title>'
         yield "</rect>"
-        room = 6.4 * len(band.text)
+        text = band.text
+        if band.kind == "phase" and x2 - x1 < 6.4 * len(text):
+            text = text.rpartition(" ")[2]
+        room = 6.4 * len(text)
         if x1 >= free_x and (band.kind != "phase" or x2 - x1 >= room):
-            yield f'<text x="{x1 + 2:.1f}" y="{TOP - 8}" class="band">{escape(band.text)}</text>'
+            yield f'<text x="{x1 + 2:.1f}" y="{TOP - 8}" class="band">{escape(text)}</text>'
             free_x = x1 + room + 8
 
 

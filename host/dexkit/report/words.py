@@ -39,6 +39,15 @@ EVENT_WORDS: Mapping[str, str] = {
     "missing": "peg missing",
 }
 
+TEST_WORDS: Mapping[str, str] = {
+    "ftm14": "pouring once (Fahn-Tolosa-Marin item 14)",
+    "pours": "pouring",
+    "drink": "drinking",
+    "hold": "holding",
+    "buttons": "fastening and unfastening",
+    "nhpt": "nine-hole peg test",
+}
+
 #: Events that say that something went wrong.
 WARNING_KINDS = frozenset({"bump", "failed_lift", "disturbed", "slip", "bounce", "missing"})
 
@@ -63,7 +72,11 @@ def number(value: Value) -> str:
 def unit(value: Value) -> str:
     """Return the unit as it stands after the number; empty for plain numbers and classes."""
     text = value.measure.unit
-    return "" if text in PLAIN else {"deg": "°", "slips": "", "drops": "", "pours": ""}.get(text, text)
+    return (
+        ""
+        if text in PLAIN
+        else {"deg": "°", "times": "×", "slips": "", "drops": "", "pours": ""}.get(text, text)
+    )
 
 
 def with_unit(value: Value) -> str:

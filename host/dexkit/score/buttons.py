@@ -131,7 +131,7 @@ class CloseTotal(ButtonMeasure):
 
 
 class OpenTotal(ButtonMeasure):
-    """Time from the first touch after the last fastening until the fifth button is unfastened."""
+    """Time from the first touch after fastening was over until the fifth button is unfastened for good."""
 
     id = "buttons.open_total_s"
     headline = True

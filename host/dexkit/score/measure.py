@@ -65,6 +65,11 @@ class Measure(Generic[Take]):
         """Return the definition in plain words, without line breaks inside a paragraph."""
         return " ".join(cleandoc(cls.__doc__ or "").split())
 
+    @classmethod
+    def summary(cls) -> str:
+        """Return the first sentence or two of the definition: its first paragraph."""
+        return " ".join(cleandoc(cls.__doc__ or "").partition("\n\n")[0].split())
+
     def of(self, take: Take) -> Outcome | Mapping[str, Outcome]:
         """Return the measure of a take: one outcome, or one for each part (such as each button)."""
         raise NotImplementedError

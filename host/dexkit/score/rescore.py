@@ -49,7 +49,12 @@ class Outcome:
 
 def versions() -> str:
     """Return a short name of everything a score depends on besides the file: same name, same score."""
-    facts = [__version__, SCHEMA_HASH, repr(SETTINGS), *(f"{m.id}={m.version}" for m in REGISTRY.values())]
+    facts = [
+        __version__,
+        SCHEMA_HASH,
+        repr(SETTINGS),
+        *(f"{m.id}={m.version}" for _, m in sorted(REGISTRY.items())),
+    ]
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
 
 

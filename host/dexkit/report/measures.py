@@ -39,8 +39,8 @@ def _entry(measure: type[Measure[Any]]) -> str:
     source = "" if measure.source == "dexkit" else f" {measure.source}"
     labels = "".join(f"\n  - {label}" for label in measure.labels.values())
     return (
-        f"- **`{measure.id}`** {measure.title}, {measure.unit}, {measure.direction}, version {measure.version}.\n"
-        f"  {measure.definition()}\n  Source:{source} ({MARK_WORDS[measure.mark]}).{labels}"
+        f"- **`{measure.id}`** {measure.title}, {measure.unit}, {measure.direction}, "
+        f"version {measure.version}.\n  {measure.definition()}\n  Source:{source} ({MARK_WORDS[measure.mark]}).{labels}"
     )
 
 

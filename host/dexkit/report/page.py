@@ -198,7 +198,7 @@ def _footer(result: Result, name: str) -> Iterator[str]:
     yield '<footer><h2>Where the numbers come from</h2><dl class="origin">'
     for key, text in facts.items():
         yield f"<div><dt>{escape(key.replace('_', ' '))}</dt><dd>{escape(text)}</dd></div>"
-    yield "</dl><details><summary>Definitions, versions and sources of the measures</summary><table><thead><tr>"
+    yield "</dl><details><summary>Definitions, versions and sources</summary><table><thead><tr>"
     yield '<th scope="col">id</th><th scope="col">version</th><th scope="col">meaning</th>'
     yield "</tr></thead><tbody>"
     for measure in dict.fromkeys(value.measure for value in result.scored.values):

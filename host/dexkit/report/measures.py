@@ -40,7 +40,8 @@ def _entry(measure: type[Measure[Any]]) -> str:
     labels = "".join(f"\n  - {label}" for label in measure.labels.values())
     return (
         f"- **`{measure.id}`** {measure.title}, {measure.unit}, {measure.direction}, "
-        f"version {measure.version}.\n  {measure.definition()}\n  Source:{source} ({MARK_WORDS[measure.mark]}).{labels}"
+        f"version {measure.version}.\n  {measure.definition()}\n"
+        f"  Source:{source} ({MARK_WORDS[measure.mark]}).{labels}"
     )
 
 

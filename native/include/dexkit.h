@@ -86,8 +86,8 @@ typedef struct dk_blocks {
     size_t payload_count;
 } dk_blocks;
 
-/* Free bytes of payload with which dk_decoder_push always takes the next frame. */
-#define DK_PAYLOAD_ROOM 1088
+/* Free bytes of payload, and one free item, with which dk_decoder_push always takes the next frame. */
+#define DK_PAYLOAD_ROOM 16384
 
 /* What has become of the frames so far: each is counted once by the first five. */
 typedef struct dk_frame_counts {

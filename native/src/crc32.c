@@ -53,6 +53,11 @@ static const uint32_t table[8][256] = {
           0x7CBB312B, 0xF9766256, 0x299DC2ED, 0x533B85DA),
 };
 
+uint32_t dk_crc32_byte(uint32_t reg, uint8_t byte)
+{
+    return reg >> 8 ^ table[0][(reg ^ byte) & 255];
+}
+
 static uint32_t blocks_by_table(uint32_t reg, const uint8_t *p, size_t n)
 {
     for (const uint8_t *end = p + n; p < end; p += 8)
@@ -122,6 +127,6 @@ uint32_t dk_crc32(const uint8_t *bytes, size_t n, int portable)
     size_t odd = n % 16;
     uint32_t reg = 0xFFFFFFFFu;
     for (size_t i = 0; i < odd; i++)
-        reg = reg >> 8 ^ table[0][(reg ^ bytes[i]) & 255];
+        reg = dk_crc32_byte(reg, bytes[i]);
     return ~blocks(reg, bytes + odd, n - odd);
 }

@@ -8,6 +8,9 @@
 /* The register after n bytes, from the register before them; n is a multiple of 16. No inversion here. */
 typedef uint32_t dk_crc32_blocks(uint32_t reg, const uint8_t *bytes, size_t n);
 
+/* The register after one byte. */
+uint32_t dk_crc32_byte(uint32_t reg, uint8_t byte);
+
 /* The fastest way on this machine. */
 dk_crc32_blocks *dk_crc32_best(void);
 

@@ -1,8 +1,13 @@
 /* Bytes from a board to verified blocks; docs/protocol.md describes the frame. In C because whole archives and
  * fast replays go through it: a frame costs some tens of nanoseconds here and a thousand in Python.
  *
- * Frames are taken in small batches, in steps that each keep the processor busy on many frames at once: copy
- * (take), then undo the COBS stuffing, then check, then deliver (flush).
+ * Frames are taken in small batches, in steps that keep the processor busy on many frames at once: copy (take),
+ * undo the stuffing, check, deliver (flush). A frame of usual length has its own slot of fixed size:
+ *
+ *     | zeros | frame, ending in the middle | MIDDLE zeros |
+ *
+ * Zeros before the frame do not change the CRC, so it can be taken in whole blocks. Zeros behind it stop the chain of
+ * COBS codes by themselves, wherever it ends: code 0 leads nowhere. So several chains can be followed side by side.
  */
 #include <stdlib.h> // calloc, free
 #include <string.h> // memchr, memcpy, memmove, memset
@@ -15,18 +20,15 @@ enum {
     FRAME_MIN = HEADER_BYTES + CRC_BYTES,
     FRAME_MAX = HEADER_BYTES + DK_PAYLOAD_BYTES + CRC_BYTES,
     STUFFED_MAX = FRAME_MAX + (FRAME_MAX + 253) / 254,
-    WIDTH = 16, /* bytes copied and checked at a time; buffers that are overrun have as much to spare */
-    BATCH_FRAMES = 64,
-    BATCH_BYTES = 8192,
+    WIDTH = 16,   /* bytes copied and checked at a time; buffers that are overrun have as much to spare */
+    MIDDLE = 256, /* where a frame ends in its slot; no code leads further than 254 beyond */
+    SLOT_MAX = 253,
+    BATCH = 32,
+    LANES = 8, /* chains followed side by side */
     HOLES = 64 /* gaps remembered, so that a frame from behind is known as late or as duplicate */
 };
 
-/* A frame on its way: it ends where its slot ends, and zeros that do not change the CRC come before it. */
-typedef struct slot {
-    uint16_t start, end; /* in decoder.bytes */
-    uint16_t length;     /* of the frame; 0 once it is found to be no COBS */
-    uint8_t first_code;
-} slot;
+typedef uint8_t slot[2 * MIDDLE];
 
 typedef struct hole {
     uint32_t first, count;
@@ -36,26 +38,36 @@ typedef struct hole {
 struct dk_decoder {
     dk_frame_counts counts;
     dk_crc32_blocks *crc;
+    uint32_t residue[FRAME_MAX + 1]; /* register after a good frame of that length that began with zero */
     struct {
         uint32_t next;
         uint8_t started;
     } streams[DK_STREAMS];
     hole holes[HOLES];
     size_t n_holes;
-    size_t n_slots, n_bytes;
-    slot slots[BATCH_FRAMES];
-    uint8_t bytes[BATCH_BYTES + WIDTH];
+    size_t n_slots, limit;  /* of the batch; 0: there is no room to deliver */
+    uint16_t length[BATCH]; /* of the frame in each slot */
+    uint16_t next[BATCH];   /* in its slot: where the chain of COBS codes goes on, MIDDLE when it has ended well */
+    slot slots[BATCH];
+    uint8_t long_frame[WIDTH + STUFFED_MAX + WIDTH];
     size_t n_open; /* bytes of the frame that began in an earlier push; more than STUFFED_MAX: too long */
     uint8_t open[STUFFED_MAX + WIDTH];
 };
 
+#ifdef __BYTE_ORDER__
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "headers are copied as they are");
+#endif
 static const uint32_t row_bytes[DK_STREAMS] = DK_ROW_BYTES;
 
 dk_decoder *dk_decoder_new(void)
 {
     dk_decoder *d = calloc(1, sizeof *d);
-    if (d)
-        d->crc = dk_crc32_best();
+    if (!d)
+        return NULL;
+    d->crc = dk_crc32_best();
+    uint32_t ones = 0xFFFFFFFF; /* what the register begins with, carried over the frame: the CRC is linear */
+    for (size_t length = 0; length <= FRAME_MAX; length++, ones = dk_crc32_byte(ones, 0))
+        d->residue[length] = DK_CRC32_RESIDUE ^ ones;
     return d;
 }
 
@@ -67,11 +79,6 @@ void dk_decoder_free(dk_decoder *decoder)
 dk_frame_counts dk_decoder_counts(const dk_decoder *decoder)
 {
     return decoder->counts;
-}
-
-static uint32_t little_endian(const uint8_t *p)
-{
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
 /* Copies n bytes in whole widths: up to WIDTH - 1 bytes more are read and written. */
@@ -143,7 +150,8 @@ static int in_sequence(dk_decoder *d, dk_block *block)
 
 /* ---- One batch ------------------------------------------------------------------------------------------ */
 
-/* Undoes the stuffing where a full group of 254 bytes may occur; returns the frame's length, 0 for no COBS. */
+/* Undoes the stuffing of n bytes where a full group of 254 may occur, and moves the frame to their end, zeros before
+ * it. Returns the frame's length, 0 for no COBS. */
 static size_t unstuff_long(uint8_t *frame, size_t n, uint8_t code)
 {
     size_t in = 0, out = 0;
@@ -166,18 +174,27 @@ static size_t unstuff_long(uint8_t *frame, size_t n, uint8_t code)
     return out;
 }
 
-/* Undoes the stuffing in place; returns the frame's length, 0 for no COBS. */
-static inline size_t unstuff(uint8_t *frame, size_t n, uint8_t code)
+/* Undoes the stuffing of LANES frames: every code stands where a zero was. One chain alone would wait for memory
+ * at each step. */
+static void unstuff_slots(slot *slots, uint16_t *next)
 {
-    if (n >= 254)
-        return unstuff_long(frame, n, code);
-    size_t next = code - 1u; /* short frames: every code stands where a zero was */
-    while (next < n) {
-        code = frame[next];
-        frame[next] = 0;
-        next += code;
-    }
-    return next == n ? n : 0;
+    size_t at[LANES], code = 0;
+    uint8_t codes;
+    for (size_t k = 0; k < LANES; k++)
+        at[k] = next[k];
+    do {
+        codes = 0;
+        for (size_t step = 0; step < 4; step++) /* steps behind the end do nothing */
+            for (size_t k = 0; k < LANES; k++) {
+                code = slots[k][at[k]];
+                slots[k][at[k]] = 0;
+                at[k] += code;
+                if (step == 3)
+                    codes |= (uint8_t)code;
+            }
+    } while (codes);
+    for (size_t k = 0; k < LANES; k++)
+        next[k] = (uint16_t)at[k];
 }
 
 /* True when the schema knows such a frame. */
@@ -193,17 +210,10 @@ static inline int known(const dk_block *block)
 static void deliver(dk_decoder *d, const uint8_t *frame, size_t length, dk_blocks *out)
 {
     dk_block *block = &out->items[out->count];
-    uint32_t kind = ~little_endian(frame);
-    *block = (dk_block){
-        .type = (uint8_t)kind,
-        .stream = (uint8_t)(kind >> 8),
-        .rows = (uint16_t)(kind >> 16),
-        .sequence = little_endian(frame + 4),
-        .tick_us = little_endian(frame + 8),
-        .lost = little_endian(frame + 12),
-        .offset = out->payload_count,
-        .length = (uint32_t)(length - FRAME_MIN),
-    };
+    memcpy(block, frame, HEADER_BYTES); /* dk_block begins as the frame does */
+    block->offset = out->payload_count;
+    block->length = (uint32_t)(length - FRAME_MIN);
+    block->late = 0;
     if (!known(block)) {
         d->counts.malformed++;
     } else if (in_sequence(d, block)) {
@@ -214,58 +224,81 @@ static void deliver(dk_decoder *d, const uint8_t *frame, size_t length, dk_block
     }
 }
 
-/* Undoes the stuffing of the batch, checks it and delivers what is good. */
-static void flush(dk_decoder *d, dk_blocks *out)
+/* True when the CRC is right; as many zeros as make whole blocks must come before the frame. */
+static inline int verified(const dk_decoder *d, const uint8_t *frame, size_t length)
 {
-    for (size_t i = 0; i < d->n_slots; i++) {
-        slot *s = &d->slots[i];
-        s->length = (uint16_t)unstuff(d->bytes + s->end - s->length, s->length, s->first_code);
-        uint8_t *frame = d->bytes + s->end - s->length;
-        for (size_t k = 0; k < 4 && s->length; k++)
-            frame[k] = (uint8_t)~frame[k]; /* so the CRC's register may begin with zero before any zeros */
-    }
-    for (size_t i = 0; i < d->n_slots; i++) {
-        const slot *s = &d->slots[i];
-        if (s->length == 0 || s->length > FRAME_MAX)
-            d->counts.malformed++;
-        else if (d->crc(0, d->bytes + s->start, s->end - s->start) != DK_CRC32_RESIDUE)
-            d->counts.bad_crc++;
-        else
-            deliver(d, d->bytes + s->end - s->length, s->length, out);
-    }
-    d->n_slots = d->n_bytes = 0;
+    size_t zeros = -length % WIDTH;
+    return d->crc(0, frame - zeros, zeros + length) == d->residue[length];
 }
 
-/* Takes the n bytes between two zeros into the batch, `after` more bytes may be read behind them.
- * False when there is no room. */
-static inline int take(dk_decoder *d, const uint8_t *bytes, size_t n, size_t after, const dk_blocks *out)
+/* Delivers what is good in the batch, and begins a new one. */
+static void flush(dk_decoder *d, dk_blocks *out)
 {
+    for (size_t i = d->n_slots; i % LANES; i++)
+        d->next[i] = MIDDLE; /* an idle lane */
+    for (size_t i = 0; i < d->n_slots; i += LANES)
+        unstuff_slots(&d->slots[i], &d->next[i]);
+    uint8_t right[BATCH];
+    for (size_t i = 0; i < d->n_slots; i++)
+        right[i] = (uint8_t)verified(d, d->slots[i] + MIDDLE - d->length[i], d->length[i]);
+    for (size_t i = 0; i < d->n_slots; i++) {
+        if (d->next[i] != MIDDLE)
+            d->counts.malformed++;
+        else if (!right[i])
+            d->counts.bad_crc++;
+        else
+            deliver(d, d->slots[i] + MIDDLE - d->length[i], d->length[i], out);
+    }
+    size_t places = out->capacity - out->count;
+    d->n_slots = 0;
+    d->limit = places < BATCH ? places : BATCH;
+    if (out->payload_capacity - out->payload_count < DK_PAYLOAD_ROOM)
+        d->limit = 0;
+}
+
+/* Delivers one long frame. */
+static void take_long(dk_decoder *d, const uint8_t *bytes, size_t n, dk_blocks *out)
+{
+    uint8_t *stuffed = d->long_frame + WIDTH;
+    memcpy(stuffed, bytes + 1, n - 1);
+    size_t length = unstuff_long(stuffed, n - 1, bytes[0]);
+    uint8_t *frame = stuffed + n - 1 - length;
+    if (length == 0 || length > FRAME_MAX)
+        d->counts.malformed++;
+    else if (!verified(d, frame, length))
+        d->counts.bad_crc++;
+    else
+        deliver(d, frame, length, out);
+}
+
+/* Takes the n bytes between two zeros; `after` more may be read behind them. False when the batch must be flushed. */
+static inline int take(dk_decoder *d, const uint8_t *bytes, size_t n, size_t after, dk_blocks *out)
+{
+    size_t length = n - 1;
     if (n <= FRAME_MIN) {
         d->counts.too_short += n > 0;
-        return 1;
-    }
-    if (n > STUFFED_MAX) {
+    } else if (n > STUFFED_MAX) {
         d->counts.malformed++;
-        return 1;
-    }
-    size_t length = n - 1, space = (length + WIDTH - 1) / WIDTH * WIDTH;
-    if (d->n_slots == BATCH_FRAMES || d->n_bytes + space > BATCH_BYTES ||
-        out->count + d->n_slots >= out->capacity ||
-        out->payload_count + d->n_bytes + space + WIDTH > out->payload_capacity)
+    } else if (length > SLOT_MAX) {
+        if (d->n_slots || d->limit == 0)
+            return 0;
+        take_long(d, bytes, n, out);
+        d->limit = 0; /* what room is left is known after a flush */
+    } else if (d->n_slots == d->limit) {
         return 0;
-    uint8_t *start = d->bytes + d->n_bytes, *frame = start + space - length;
-    memset(start, 0, WIDTH);
-    if (after >= WIDTH)
-        copy_wide(frame, bytes + 1, length);
-    else
-        memcpy(frame, bytes + 1, length);
-    d->slots[d->n_slots++] = (slot){
-        .start = (uint16_t)d->n_bytes,
-        .end = (uint16_t)(d->n_bytes + space),
-        .length = (uint16_t)length,
-        .first_code = bytes[0],
-    };
-    d->n_bytes += space;
+    } else {
+        uint8_t *slot = d->slots[d->n_slots], *frame = slot + MIDDLE - length;
+        memset(slot + (MIDDLE - length) / WIDTH * WIDTH, 0, WIDTH);
+        if (after >= WIDTH) {
+            copy_wide(frame, bytes + 1, length);
+            memset(slot + MIDDLE, 0, WIDTH);
+        } else {
+            memcpy(frame, bytes + 1, length);
+        }
+        d->length[d->n_slots] = (uint16_t)length;
+        d->next[d->n_slots] = (uint16_t)(MIDDLE - length + bytes[0] - 1);
+        d->n_slots++;
+    }
     return 1;
 }
 
@@ -283,8 +316,8 @@ size_t dk_decoder_push(dk_decoder *decoder, const uint8_t *bytes, size_t n, dk_b
 {
     dk_decoder *d = decoder;
     size_t at = 0;
-    if (n == 0 || blocks->count == blocks->capacity ||
-        blocks->payload_capacity - blocks->payload_count < DK_PAYLOAD_ROOM)
+    flush(d, blocks);
+    if (n == 0 || d->limit == 0)
         return 0;
     if (d->n_open) {
         const uint8_t *zero = memchr(bytes, 0, n);
@@ -292,7 +325,7 @@ size_t dk_decoder_push(dk_decoder *decoder, const uint8_t *bytes, size_t n, dk_b
         keep_open(d, bytes, part);
         if (!zero)
             return n;
-        (void)take(d, d->open, d->n_open, WIDTH, blocks); /* the batch is empty and there is room */
+        (void)take(d, d->open, d->n_open, WIDTH, blocks); /* an empty batch takes one */
         flush(d, blocks);
         d->n_open = 0;
         at = part + 1;

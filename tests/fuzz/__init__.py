@@ -1,0 +1,1 @@
+"""Throws damaged bytes and odd samples at the C core: ``make fuzz``."""

@@ -118,6 +118,23 @@ DK_API dk_frame_counts dk_decoder_counts(const dk_decoder *decoder);
 
 /* CRC-32 (IEEE) of n bytes; portable: by tables even where the processor can do better. */
 DK_API uint32_t dk_crc32(const uint8_t *bytes, size_t n, int portable);
+/* ---- Filters: biquad cascades over interleaved channels ------------------------------------------------ */
+
+typedef struct dk_filter dk_filter;
+
+/* A filter at rest. sections: n x (b0, b1, b2, a1, a2) with a0 = 1, 1 to 32; channels: 1 to 1024.
+ * NULL: a size or number out of range, a pole not inside the unit circle, no memory. */
+DK_API DK_CHECK dk_filter *dk_filter_new(const double *sections, size_t n_sections, size_t channels);
+DK_API void dk_filter_free(dk_filter *filter);
+
+/* Puts the filter into the state that a constant row (channels) leaves in the end. */
+DK_API void dk_filter_settle(dk_filter *filter, const float *row);
+
+/* Takes rows (n_rows x channels) and writes as many to out, which may be the very same memory. A value that
+ * is not finite, or beyond 1e30, was not measured: the channel's last value is held. portable: without the
+ * processor's wide registers; the bits are the same. */
+DK_API void dk_filter_push(dk_filter *filter, const float *rows, float *out, size_t n_rows, int portable);
+
 /* ---- Smoothness and tremor: one number of one movement ------------------------------------------------ */
 
 /* Why there is no number; 0 when there is one. host/dexkit/score/smoothness_reference.py has the words. */

@@ -136,11 +136,11 @@ def test_a_killed_process_loses_at_most_a_second(tmp_path):
         import sys, time
         import numpy as np
         from dexkit.recording import StreamPlan, Writer
-        writer = Writer(sys.argv[1], "coaster", {}, [StreamPlan("coaster/load", ("load_n",), 320.0)])
+        writer = Writer(sys.argv[1], "coaster", {}, [StreamPlan("coaster/load", ("load_n",), 50.0)])
         start, n = time.monotonic(), 0
         while True:
-            now = int((time.monotonic() - start) * 320)
-            writer.append("coaster/load", np.arange(n, now) / 320, np.arange(n, now, dtype=float))
+            now = int((time.monotonic() - start) * 50)
+            writer.append("coaster/load", np.arange(n, now) / 50, np.arange(n, now, dtype=float))
             n = now
             print(n, flush=True)
             time.sleep(0.01)
@@ -149,7 +149,7 @@ def test_a_killed_process_loses_at_most_a_second(tmp_path):
         [sys.executable, "-c", textwrap.dedent(script), str(path)], stdout=subprocess.PIPE, text=True
     )
     appended = 0
-    while appended < 800:  # two and a half seconds
+    while appended < 125:  # two and a half seconds, too little to fill a chunk
         appended = int(child.stdout.readline())
     os.kill(child.pid, signal.SIGKILL)
     appended = max([appended, *map(int, child.stdout.read().split())])
@@ -157,7 +157,7 @@ def test_a_killed_process_loses_at_most_a_second(tmp_path):
     child.stdout.close()
     recording = read(path)
     load = recording.streams["coaster/load"]
-    assert len(load.t_s) >= appended - 1.1 * 320
+    assert len(load.t_s) >= appended - 1.1 * 50
     assert np.array_equal(load.values[:, 0], np.arange(len(load.t_s)))
     assert "without its end mark" in " ".join(recording.losses.reasons)
 
@@ -213,14 +213,18 @@ def test_damage_anywhere_invents_nothing_and_loses_at_most_one_chunk_and_says_so
     """A sample, seeded, of the whole sweep `python -m tests.damage`; both ends of the file are done whole."""
     size = len(victim().data)
     rng = np.random.default_rng(20261122)
-    places = [*range(120), *rng.integers(0, size, 450).tolist(), *range(size - 120, size)]
+    places = [*range(120), *rng.integers(0, size, 400).tolist(), *range(size - 120, size)]
+    for start, end, *_ in victim().chunks[::5]:
+        places += [start, end]  # cut between records, where nothing but the missing end mark tells
+    totals = victim().data.rfind(b'cup/motion": ')  # in the metadata at the end
+    places += [*range(totals - 400, totals + 40, 4)]
     chunk = victim().chunks[7][0]
     places += [*range(chunk, chunk + 60)]  # the whole head of one chunk
     cases = [("cut", at) for at in places] + [(MASKS[i % 3], at) for i, at in enumerate(places)]
     counts, failures = judge(cases)
     assert not failures, failures[:5]
-    assert counts["flip: one chunk lost and counted"] > 250
-    assert counts["cut: all whole chunks read"] > 250
+    assert counts["flip: one chunk lost and counted"] > 200
+    assert counts["cut: all whole chunks read"] > 200
 
 
 def test_many_damaged_places_invent_nothing():

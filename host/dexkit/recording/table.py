@@ -7,8 +7,9 @@ from dexkit.errors import InputError
 from dexkit.protocol.tables import TABLE
 from dexkit.recording.model import Recording, Stream
 
-#: An interval longer than this many periods is a gap: nothing was measured inside it.
-GAP_PERIODS = 3.0
+#: An interval longer than this many periods is a gap, that is when three samples or more are lost: nothing
+#: was measured inside it. One or two lost samples are bridged.
+GAP_PERIODS = 3.5
 #: Columns whose value holds until the next sample; all others change between samples.
 CONTACTS = ("touch_", "entry_", "seated_")
 #: Newtons of one gram on a scale.

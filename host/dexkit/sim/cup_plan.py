@@ -60,6 +60,12 @@ class CupPlan:
         """Let time pass."""
         self.clock_s += self.person.between(low_s, high_s)
 
+    def speed_ms(self, t_s: Floats) -> Floats:
+        """Return the true speed of the cup at these times, tremor apart."""
+        paths = (self.forward_m, self.side_m, self.up_m)
+        speed: Floats = np.sqrt(sum((path.velocity(t_s) ** 2 for path in paths), np.zeros_like(t_s)))
+        return speed
+
     def weight_n(self) -> float:
         """Return the weight of the cup as it is now."""
         return (CUP_KG + self.mass_kg[-1]) * GRAVITY_MS2

@@ -28,6 +28,7 @@ def act(person: Person, seed: int, test: str, cycles: int) -> tuple[CupPlan, dic
     }
     return plan, {
         "total_s": total_s,
+        "peak_speed_ms": float(plan.speed_ms(np.arange(0.0, plan.clock_s, 0.005)).max()),
         "cup_kg": CUP_KG,
         "glass_kg": GLASS_KG,
         "full_g": 1000.0 * plan.mass_kg[0],
@@ -88,14 +89,16 @@ def drink(person: Person, seed: int) -> tuple[CupPlan, float]:
     )
     plan.clock_s += reach_s - 0.2
     plan.lift()
-    plan.move(start_s + reach_s + forward_s - plan.clock_s, 0.25, 0.25)
+    plan.move(start_s + reach_s + forward_s - plan.clock_s, 0.20, 0.20)
     tilt_s = plan.clock_s
+    plan.up_m.reach(tilt_s, drink_s, 0.05, 2, person.rng)  # the hand goes on while the cup turns
+    plan.forward_m.reach(tilt_s, drink_s, 0.04, 2, person.rng)
     sip_deg = spill_deg(plan.mass_kg[-1]) + 3.0
     plan.turn(0.40 * drink_s, sip_deg, person.submovements())
     plan.turn(0.25 * drink_s, sip_deg + 2.0)
     plan.turn(0.35 * drink_s, 0.0, person.submovements())
     plan.flow(tilt_s, plan.clock_s, into_glass=False)
-    plan.move(back_s, -0.25, -0.25)
+    plan.move(back_s, -0.24, -0.25)
     end_s = plan.clock_s + return_s
     plan.put()
     plan.clock_s = end_s + 1.5

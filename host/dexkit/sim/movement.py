@@ -35,8 +35,8 @@ class Path:
         if parts <= 1:
             self.step(start_s, duration_s, size)
             return
-        share = rng.dirichlet(np.full(parts, 6.0))
-        length_s = duration_s / (1.0 + 0.4 * (parts - 1))
+        share = rng.dirichlet(np.full(parts, 5.0))
+        length_s = duration_s / (1.0 + 0.65 * (parts - 1))
         starts = np.linspace(0.0, duration_s - length_s, parts)
         for part, offset_s in zip(share, starts, strict=True):
             self.step(start_s + float(offset_s), length_s, size * float(part))

@@ -163,6 +163,7 @@ PUBLISHED = (
     Published("pegs.total_s", "moderate", 60.8, 39.7, "Beebe and Lang 2009, stroke at 3 to 6 months"),
     Published("pegs.total_s", "severe", 88.8, 40.2, "Beebe and Lang 2009, stroke at 1 month"),
     Published("drink.total_s", "healthy", 6.37, 1.68, "UE_ADLdatabase, 16 adults, 163 trials (DERIVED)"),
+    Published("drink.peak_speed_ms", "healthy", 0.716, 0.097, "UE_ADLdatabase, as above (DERIVED)"),
     Published("drink.total_s", "mild", 9.3, 2.0, "Alt Murphy 2011, mild stroke (RECALLED)"),
     Published("drink.total_s", "moderate", 13.5, 3.0, "Alt Murphy 2011, moderate stroke (RECALLED)"),
 )

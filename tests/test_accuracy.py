@@ -7,7 +7,7 @@ import pytest
 from benchmarks.accuracy import BOUNDS, Result
 
 #: Kind groups whose segmenter is there; the others are not tested yet.
-THERE = ("buttons",)
+THERE = ("buttons", "holes", "coaster receive", "coaster disturbed")
 
 
 @pytest.fixture(scope="module")

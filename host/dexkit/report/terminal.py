@@ -1,11 +1,13 @@
 """A score as a table in the terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from dexkit.report.words import OBJECT_WORDS, number, unit
+from dexkit.report.words import OBJECT_WORDS, number, unit, with_unit
 from dexkit.score.measure import Value
 from dexkit.score.scoring import Result
 
@@ -14,19 +16,15 @@ def print_table(result: Result, title: str, console: Console | None = None) -> N
     """Print the score: what was measured, then what was not and why, then what a reader must know."""
     console = console or Console()
     kind = result.recording.object_kind
-    table = Table(title=f"{OBJECT_WORDS.get(kind, kind)}: {title}", title_justify="left")
+    table = Table(title=f"{OBJECT_WORDS.get(kind, kind)}: {title}", title_justify="left", box=SIMPLE_HEAD)
     table.add_column("measure")
-    table.add_column("value", justify="right")
-    table.add_column("unit")
-    table.add_column("id", style="dim")
-    table.add_column("meaning of more", style="dim")
-    for value in result.scored.values:
-        if value.value is not None:
-            table.add_row(*_row(value))
+    table.add_column("value")
+    for name, text in _rows(result.scored.values):
+        table.add_row(name, text)
     console.print(table)
     unknown = merged(result.scored.values)
     if unknown:
-        lacking = Table(title="Not measurable", title_justify="left")
+        lacking = Table(title="Not measurable", title_justify="left", box=SIMPLE_HEAD)
         lacking.add_column("measure")
         lacking.add_column("why", overflow="fold")
         for title_, reason in unknown:
@@ -36,13 +34,18 @@ def print_table(result: Result, title: str, console: Console | None = None) -> N
         console.print(f"Note: {note}", soft_wrap=True)
 
 
-def _row(value: Value) -> tuple[str, str, str, str, str]:
-    name = (
-        f"{value.measure.title} ({value.measure.part_name} {value.part})"
-        if value.part
-        else value.measure.title
-    )
-    return name, value.label or number(value), unit(value), value.id, value.measure.direction.value
+def _rows(values: Sequence[Value]) -> Iterator[tuple[str, str]]:
+    """Yield title and value; the parts of one measure stand in one row."""
+    for measure, group in groupby(values, key=lambda value: value.measure):
+        found = list(group)
+        for value in found:
+            if not value.part and value.value is not None:
+                yield measure.title, with_unit(value)
+        parts = [value for value in found if value.part]
+        if any(value.value is not None for value in parts):
+            numbers = "  ".join(value.label.partition(":")[0] or number(value) for value in parts)
+            name = f"  {measure.title}, {measure.part_name} {parts[0].part}–{parts[-1].part}"
+            yield name, f"{numbers} {unit(parts[0])}".strip()
 
 
 def merged(values: Sequence[Value]) -> list[tuple[str, str]]:

@@ -1,0 +1,146 @@
+"""The commands that score, as a person types them: what they print, write and exit with."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dexkit.protocol.tables import TABLE
+from dexkit.recording import Recording, Stream, write
+from dexkit.score.measure import REGISTRY
+from dexkit.score.scoring import SCORERS
+from dexkit.sim import make_scene
+
+
+def dexkit(*words):
+    command = [sys.executable, "-m", "dexkit", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture(scope="session")
+def buttons_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("recordings") / "buttons.mcap"
+    write(path, make_scene("button_board", severity="healthy", seed=1).recording())
+    return path
+
+
+def recording_of(samples, rate_hz=100.0, columns=TABLE["pegboard"]):
+    t_s = np.arange(len(samples)) / rate_hz
+    stream = Stream("pegboard/all", columns, t_s, np.asarray(samples, np.float32), rate_hz)
+    return Recording("pegboard", {}, {stream.name: stream})
+
+
+def test_json_has_the_promised_shape(buttons_file):
+    run = dexkit("score", buttons_file, "--json")
+    assert run.returncode == 0, run.stderr
+    score = json.loads(run.stdout)
+    assert score["object"] == "button_board" in SCORERS
+    for measure in score["measures"]:
+        assert set(measure) == {"id", "value", "unit", "version", "reason"}
+        assert (measure["value"] is None) == bool(measure["reason"])
+        identity = measure["id"] if measure["id"] in REGISTRY else measure["id"].rpartition(".")[0]
+        assert REGISTRY[identity].unit == measure["unit"]
+        assert REGISTRY[identity].version == measure["version"]
+    assert score["events"]
+    assert all(set(event) == {"kind", "channel", "t_s", "t_known_s", "quality"} for event in score["events"])
+    assert all(event["t_known_s"] >= event["t_s"] for event in score["events"])
+
+
+def test_table_names_measures_and_what_is_not_measurable(buttons_file):
+    run = dexkit("score", buttons_file)
+    assert run.returncode == 0
+    assert "Buttons fastened" in run.stdout
+    assert "Time to fasten all five" in run.stdout
+
+
+def test_page_is_written_whole_or_not_at_all(buttons_file, tmp_path):
+    page = tmp_path / "page.html"
+    assert dexkit("score", buttons_file, "--page", page).returncode == 0
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    nowhere = tmp_path / "no folder" / "page.html"
+    run = dexkit("score", buttons_file, "--page", nowhere)
+    assert run.returncode == 2
+    assert "Cannot write" in run.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
+
+
+def bad_files(folder):
+    """Yield a name, a path that cannot be scored, and a word that its message must hold."""
+    good = folder / "good.mcap"
+    write(good, make_scene("button_board", severity="healthy", seed=2).recording())
+    data = good.read_bytes()
+
+    def file(name, content):
+        path = folder / name
+        path.write_bytes(content)
+        return path
+
+    def recorded(name, recording):
+        path = folder / name
+        write(path, recording)
+        return path
+
+    yield "missing", folder / "nowhere.mcap", "no file"
+    yield "directory", folder, "folder"
+    yield "empty", file("empty.mcap", b""), "empty"
+    yield "not a recording", file("text.mcap", b"Dear therapist,\n" * 100), "not"
+    yield "cut at once", file("cut.mcap", data[:40]), ""
+    noise = np.random.default_rng(1).normal(2.0, 0.1, (1000, 19))
+    yield "one sample", recorded("one.mcap", recording_of(noise[:1])), "1 samples"
+    yield "all NaN", recorded("nan.mcap", recording_of(np.full((1000, 19), np.nan))), "was measured"
+    yield "constant", recorded("constant.mcap", recording_of(np.full((1000, 19), 2.0))), "stays the same"
+    yield "wrong rate", recorded("slow.mcap", recording_of(noise, rate_hz=0.5)), "Hz"
+    wrong = recording_of(noise[:, :1], columns=("mass_kg",))
+    yield "wrong column", recorded("column.mcap", wrong), "no samples"
+    few = recording_of(noise[:, :2], columns=TABLE["pegboard"][:2])
+    yield "wrong column count", recorded("few.mcap", few), "measured"
+    unknown = dataclasses.replace(recording_of(noise), object_kind="teapot")
+    yield "unknown object", recorded("teapot.mcap", unknown), "teapot"
+
+
+def test_bad_input_is_one_line_with_the_next_step(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name, path, word in bad_files(folder):
+        before = sorted(p.name for p in folder.iterdir())
+        page = tmp_path / "page.html"
+        run = dexkit("score", path, "--json", "--page", page)
+        assert run.returncode == 2, (name, run.stdout, run.stderr)
+        assert run.stdout == "", name
+        assert len(run.stderr.strip().splitlines()) == 1, (name, run.stderr)
+        assert run.stderr.startswith("dexkit: "), (name, run.stderr)
+        assert word in run.stderr, (name, run.stderr)
+        assert len(run.stderr) > 60, (name, "no next step", run.stderr)
+        assert not page.exists(), name
+        assert sorted(p.name for p in folder.iterdir()) == before, name
+
+
+def test_a_cut_recording_is_scored_and_marked(buttons_file, tmp_path):
+    cut = tmp_path / "cut.mcap"
+    data = buttons_file.read_bytes()
+    cut.write_bytes(data[: len(data) * 2 // 3])
+    page = tmp_path / "page.html"
+    run = dexkit("score", cut, "--json", "--page", page)
+    assert run.returncode == 3
+    assert len(run.stderr.strip().splitlines()) == 1
+    score = json.loads(run.stdout)
+    assert score["notes"]
+    assert score["events"]
+    assert "Before you read the numbers" in page.read_text(encoding="utf-8")
+
+
+def test_demo_scores_three_objects_in_one_folder(tmp_path):
+    run = dexkit("demo", "--out", tmp_path)
+    assert run.returncode == 0, run.stderr
+    index = Path(run.stdout.strip().splitlines()[-1].removeprefix("Open "))
+    assert index.is_file()
+    text = index.read_text(encoding="utf-8")
+    for name in ("pour", "buttons", "pegs"):
+        assert f'href="{name}.html"' in text
+        assert (index.parent / f"{name}.html").stat().st_size < 1_000_000
+        assert (index.parent / f"{name}.mcap").is_file()
+    assert dexkit("demo", "--out", tmp_path).returncode == 0  # again, over the first

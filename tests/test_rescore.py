@@ -1,0 +1,134 @@
+"""Scoring an archive again: same bytes from every engine, resumed, failures listed."""
+
+import json
+
+import pytest
+
+from dexkit.errors import InputError
+from dexkit.recording import write
+from dexkit.score import rescore as module
+from dexkit.score.rescore import here, pool, rescore, score_batch
+from dexkit.sim import make_scene
+
+
+@pytest.fixture(scope="session")
+def recordings():
+    return [make_scene("button_board", severity="healthy", seed=seed).recording() for seed in range(3)]
+
+
+@pytest.fixture
+def archive(tmp_path, recordings):
+    folder = tmp_path / "archive"
+    (folder / "deeper").mkdir(parents=True)
+    for number, recording in enumerate(recordings):
+        write(folder / ("deeper" if number == 2 else ".") / f"{number}.mcap", recording)
+    return folder
+
+
+def test_every_engine_writes_the_same_bytes(archive, tmp_path):
+    outs = {name: tmp_path / f"{name}.jsonl" for name in ("here", "pool")}
+    rescore(archive, outs["here"], here)
+    rescore(archive, outs["pool"], pool(2), workers=2)
+    assert outs["here"].read_bytes() == outs["pool"].read_bytes()
+    rows = [json.loads(line) for line in outs["here"].read_text().splitlines()]
+    assert [row["file"] for row in rows] == ["0.mcap", "1.mcap", "deeper/2.mcap"]
+
+
+def test_a_dask_cluster_writes_the_same_bytes(archive, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    rescore(archive, tmp_path / "here.jsonl", here)
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+        ) as cluster,
+        module.dask(cluster.scheduler_address) as (engine, workers),
+    ):
+        rescore(archive, tmp_path / "dask.jsonl", engine, workers)
+    assert (tmp_path / "here.jsonl").read_bytes() == (tmp_path / "dask.jsonl").read_bytes()
+
+
+def test_no_cluster_is_one_sentence():
+    pytest.importorskip("distributed")
+    with pytest.raises(InputError, match="No Dask cluster answers"), module.dask("tcp://127.0.0.1:1"):
+        pass
+
+
+def counting(scored):
+    def engine(batches):
+        for batch in batches:
+            scored.extend(batch[1])
+            yield score_batch(batch)
+
+    return engine
+
+
+def test_what_is_done_is_kept_and_what_changed_is_scored_again(archive, tmp_path, recordings):
+    out, scored = tmp_path / "out.jsonl", []
+    rescore(archive, out, counting(scored))
+    whole = out.read_bytes()
+    assert len(scored) == 3
+    scored.clear()
+    done = rescore(archive, out, counting(scored))
+    assert (scored, done.kept, out.read_bytes()) == ([], 3, whole)
+    (archive / "1.mcap").unlink()
+    write(archive / "1.mcap", recordings[0])
+    rescore(archive, out, counting(scored))
+    assert scored == ["1.mcap"]
+
+
+def test_other_versions_are_scored_again(archive, tmp_path, monkeypatch):
+    out, scored = tmp_path / "out.jsonl", []
+    rescore(archive, out, here)
+    monkeypatch.setattr(module, "versions", lambda: "another")
+    rescore(archive, out, counting(scored))
+    assert len(scored) == 3
+
+
+def test_an_interrupted_run_goes_on(archive, tmp_path):
+    out, scored = tmp_path / "out.jsonl", []
+    expected = tmp_path / "expected.jsonl"
+    rescore(archive, expected, here)
+
+    def interrupted(batches):
+        yield score_batch(batches[0])
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        rescore(archive, out, interrupted, workers=8)
+    assert not out.exists()
+    part = tmp_path / "out.jsonl.part"
+    part.write_bytes(part.read_bytes() + b'{"file": "1.mcap", "cr')  # cut in the middle of a line
+    rescore(archive, out, counting(scored), workers=8)
+    assert len(scored) == 2
+    assert out.read_bytes() == expected.read_bytes()
+    assert not part.exists()
+
+
+def test_a_failure_is_listed_and_the_rest_is_finished(archive, tmp_path):
+    (archive / "broken.mcap").write_bytes(b"nothing of ours")
+    done = rescore(archive, tmp_path / "out.jsonl", pool(2), workers=2)
+    assert done.scored == 4
+    ((name, reason),) = done.failures
+    assert name == "broken.mcap"
+    assert reason
+
+
+def test_a_fault_of_ours_in_one_file_is_listed_too(archive, tmp_path, monkeypatch):
+    real = module.score
+
+    def faulty(recording):
+        if recording.meta.get("seed") == "1":
+            raise ZeroDivisionError("of ours")
+        return real(recording)
+
+    monkeypatch.setattr(module, "score", faulty)
+    done = rescore(archive, tmp_path / "out.jsonl", here)
+    assert [name for name, _ in done.failures] == ["1.mcap"]
+    assert "report" in done.failures[0][1]
+
+
+def test_no_folder_and_no_recording(tmp_path):
+    with pytest.raises(InputError, match="no folder"):
+        rescore(tmp_path / "nowhere", tmp_path / "out.jsonl", here)
+    with pytest.raises(InputError, match="holds no recording"):
+        rescore(tmp_path, tmp_path / "out.jsonl", here)

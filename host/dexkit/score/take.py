@@ -63,7 +63,8 @@ class Take:
 
     def times(self, *kinds: str, channel: int | None = None) -> list[float]:
         """Return the times of all events of these kinds (and this channel), ascending."""
-        return [row["t_s"] for row in self.rows(*kinds, channel=channel)]
+        times: list[float] = self.rows(*kinds, channel=channel)["t_s"].tolist()
+        return times
 
     def rows(self, *kinds: str, channel: int | None = None) -> NDArray[np.void]:
         """Return all events of these kinds (and this channel), ascending in time."""

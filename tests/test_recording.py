@@ -189,6 +189,37 @@ def test_what_is_no_recording_is_said_plainly(tmp_path):
         read(tmp_path / "nothing.mcap")
 
 
+def test_a_file_that_pretends_is_refused_in_one_line(tmp_path):
+    from mcap.writer import Writer as McapWriter
+
+    from dexkit.recording.container import sealed
+
+    plan = '[{"name": "cup/load", "columns": ["foot_n"], "rate_hz": null}]'
+    good = {"format": "1", "object": "cup", "streams": plan}
+    for facts, payload in (
+        (good, b"nonsense"),
+        (good | {"streams": "no JSON"}, b""),
+        (good | {"streams": '[{"name": "cup/load"}]'}, b""),
+        (good | {"samples": "[]"}, b""),
+        (good | {"losses": '{"x": 1}'}, b""),
+    ):
+        path = tmp_path / "r.mcap"
+        with path.open("wb") as file:
+            writer = McapWriter(file)
+            writer.start()
+            writer.add_metadata("dexkit", sealed(facts))
+            channel = writer.register_channel("cup/load", "ros1", 0)
+            if payload:
+                writer.add_message(channel, 0, payload, 0)
+            writer.finish()
+        if facts == good | {"samples": "[]"}:
+            assert read(path).streams["cup/load"].t_s.shape == (0,)
+            continue
+        with pytest.raises(RecordingError, match="was not written by dexkit") as raised:
+            read(path)
+        assert "\n" not in str(raised.value)
+
+
 def test_every_file_of_the_conformance_set_is_walked_and_refused_by_name(shared_data):
     from dexkit.recording.container import walk
 

@@ -6,6 +6,7 @@ on at the next chunk whose checksum holds. Samples come from such chunks only, s
 
 import json
 import struct
+import threading
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ _CHUNK = struct.Struct("<QQQI")  # first time, last time, size and checksum of w
 _MESSAGE = struct.Struct("<HIQQ")
 _FOOTER = struct.Struct("<QQI")
 _INDEX = struct.Struct("<HI")
+_HEAD_AND_CHANNEL = struct.Struct("<BQH")
 _ZSTD = b"\x04\x00\x00\x00zstd"
 _METADATA = b"\x06\x00\x00\x00dexkit"
 _DATA_END = _HEAD.pack(Opcode.DATA_END, 4)
@@ -40,6 +42,7 @@ _OP_CHANNEL, _OP_ATTACHMENT, _OP_CHUNK_INDEX = (
     int(Opcode.ATTACHMENT),
     int(Opcode.CHUNK_INDEX),
 )
+_THREAD = threading.local()
 _NOT_A_RECORD = (McapError, struct.error, ValueError, OverflowError, MemoryError)
 
 
@@ -310,13 +313,15 @@ def open_chunk(compression: bytes, packed: bytes, size: int, crc: int) -> Inside
         return None
     channels = []
     messages: dict[int, list[bytes]] = {}
-    at = 0
-    while at < len(raw):
-        opcode, length = _HEAD.unpack_from(raw, at)
-        body, at = at + _HEAD.size, at + _HEAD.size + length
+    at, end, head = 0, len(raw), _HEAD_AND_CHANNEL.unpack_from
+    while at < end:
+        opcode, length, channel = head(raw, at)
+        body = at + _HEAD.size
+        at = body + length
         if opcode == _OP_MESSAGE:
-            channel = raw[body] | raw[body + 1] << 8
-            messages.setdefault(channel, []).append(raw[body + _MESSAGE.size : at])
+            if channel not in messages:
+                messages[channel] = []
+            messages[channel].append(raw[body + _MESSAGE.size : at])
         elif opcode == _OP_CHANNEL:
             channels.append(Channel.read(ReadDataStream(BytesIO(raw[body:at]))))
     return Inside(tuple(channels), messages)
@@ -333,14 +338,21 @@ def _unpack(compression: bytes, packed: bytes, size: int) -> bytes | None:
             if limit > _LARGEST_CHUNK:
                 return None
             # Extra data must be refused: a damaged length would swallow the chunks that follow.
-            return zstandard.ZstdDecompressor().decompress(
-                packed, max_output_size=limit, allow_extra_data=False
-            )
+            return _opener().decompress(packed, max_output_size=limit, allow_extra_data=False)
         except zstandard.ZstdError:
             return None
     if compression == b"lz4":
         return _unpack_lz4(packed)
     return None
+
+
+def _opener() -> zstandard.ZstdDecompressor:
+    """Return this thread's decompressor: making one takes longer than opening a chunk."""
+    try:
+        opener: zstandard.ZstdDecompressor = _THREAD.opener
+    except AttributeError:
+        opener = _THREAD.opener = zstandard.ZstdDecompressor()
+    return opener
 
 
 def _unpack_lz4(packed: bytes) -> bytes | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dexkit.errors import RecordingError
+from dexkit.errors import InputError, RecordingError
 from dexkit.recording.blocks import Decoded, StreamPlan, decode
 from dexkit.recording.container import Walk, walk
 from dexkit.recording.model import Losses, Recording, Stream
@@ -55,7 +55,20 @@ def read_bytes(data: bytes, name: str = "the file") -> Recording:
     """
     if not data:
         raise RecordingError(f"{name} is empty: the recording never began; record it again.")
-    found = walk(data)
+    try:
+        return _read(walk(data), data, name)
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        InputError,
+    ) as error:  # sound checksums, other content
+        raise RecordingError(f"{name} was not written by dexkit, though it says so ({error}).") from error
+
+
+def _read(found: Walk, data: bytes, name: str) -> Recording:
+    """Build the recording from what a walk found."""
     reasons: list[str] = []
     facts = _facts(found, name, reasons)
     plans = _plans(facts, found)
@@ -64,7 +77,7 @@ def read_bytes(data: bytes, name: str = "the file") -> Recording:
         for channel, some in inside.messages.items():
             if channel in payloads:
                 payloads[channel] += some
-    totals = json.loads(facts["samples"]) if "samples" in facts else {}
+    totals = dict(json.loads(facts["samples"])) if "samples" in facts else {}
     streams: dict[str, Stream] = {}
     board = missing = 0
     for channel, plan in plans.items():

@@ -1,5 +1,7 @@
 """Bring an object's streams, each with its own rate, on one regular grid: the table a segmenter reads."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -175,33 +177,53 @@ def _place(
     """Fill a stream's columns of the table."""
     steps = (stream.t_s - t0_s) * rate_hz
     first = round(float(steps[0]))
-    whole = bool(np.all(np.abs(steps - (first + np.arange(len(steps)))) < 1e-3))
+    last = first + len(steps)
+    if last <= len(samples) and bool(np.all(np.abs(steps - np.arange(first, last)) < 1e-3)):
+        for i, column in enumerate(stream.columns):
+            if column in columns:
+                samples[first:last, columns.index(column)] = stream.values[:, i]  # on the grid already
+        return
     grid_s = t0_s + np.arange(len(samples)) / rate_hz
+    whole: _Neighbours | None = None
     for i, column in enumerate(stream.columns):
         if column not in columns:
             continue
         values = stream.values[:, i]
-        target = samples[:, columns.index(column)]
-        if whole and first + len(values) <= len(samples):
-            target[first : first + len(values)] = values  # already on the grid
+        measured = np.isfinite(values)
+        if bool(np.all(measured)):
+            whole = near = whole or _Neighbours.of(stream.t_s, grid_s, period_s(stream))
+        elif np.any(measured):
+            near, values = _Neighbours.of(stream.t_s[measured], grid_s, period_s(stream)), values[measured]
         else:
-            target[:] = _on_grid(stream, values, grid_s, hold=column.startswith(CONTACTS))
+            continue
+        samples[:, columns.index(column)] = near.placed(values, hold=column.startswith(CONTACTS))
 
 
-def _on_grid(
-    stream: Stream, values: NDArray[np.float32], grid_s: NDArray[np.float64], hold: bool
-) -> NDArray[np.float64]:
-    measured = np.isfinite(values)
-    if not np.any(measured):
-        return np.full(len(grid_s), np.nan)
-    t_s, values = stream.t_s[measured], values[measured]
-    slack_s = 1e-6 * period_s(stream)
-    after = np.searchsorted(t_s, grid_s + slack_s, side="right")
-    before = np.maximum(after - 1, 0)
-    placed = values[before].astype(np.float64) if hold else np.interp(grid_s, t_s, values)
-    limit_s = GAP_PERIODS * period_s(stream)
-    next_s = t_s[np.minimum(after, len(t_s) - 1)]
-    on_sample = np.abs(grid_s - t_s[before]) <= slack_s
-    outside = (after == 0) | ((after == len(t_s)) & ~on_sample)
-    placed[outside | ((next_s - t_s[before] > limit_s) & ~on_sample)] = np.nan
-    return placed
+@dataclass(frozen=True)
+class _Neighbours:
+    """For each point of a grid the sample before it, the one after it, and how far it is between them."""
+
+    before: NDArray[np.intp]
+    after: NDArray[np.intp]
+    share: NDArray[np.float64]
+    unknown: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, t_s: NDArray[np.float64], grid_s: NDArray[np.float64], period_s: float) -> "_Neighbours":
+        slack_s = 1e-6 * period_s
+        found = np.searchsorted(t_s, grid_s + slack_s, side="right")
+        before, after = np.maximum(found - 1, 0), np.minimum(found, len(t_s) - 1)
+        since_s, step_s = grid_s - t_s[before], t_s[after] - t_s[before]
+        inside = step_s > 0
+        share = np.clip(np.divide(since_s, step_s, out=np.zeros(len(grid_s)), where=inside), 0.0, 1.0)
+        on_sample = np.abs(since_s) <= slack_s
+        outside = (found == 0) | (found == len(t_s))
+        return cls(before, after, share, ~on_sample & (outside | (step_s > GAP_PERIODS * period_s)))
+
+    def placed(self, values: NDArray[np.float32], hold: bool) -> NDArray[np.float64]:
+        """Return the values (n,) at the points of the grid; NaN where they are not known."""
+        placed = values[self.before].astype(np.float64)
+        if not hold:
+            placed += self.share * (values[self.after] - placed)
+        placed[self.unknown] = np.nan
+        return placed

@@ -126,6 +126,16 @@ def rows() -> Iterator[Row]:
         what = f"F1 of {group} at {tolerance_ms} ms"
         known = f"known after {result.late_ms(group, 95):.0f} ms (95 %)"
         yield Row(what, "the true events", result.f1(group, tolerance_ms), goal, known, "not a ratio: the F1")
+    late_ms = result.late_ms("cup pour", 95)
+    what = f"{POUR_KNOWN_MS} ms over the time until a pour is known (95 %)"
+    yield Row(what, "the true events", POUR_KNOWN_MS / late_ms, 1.0, f"{late_ms:.0f} ms")
+    yield Row(
+        "1 over 1 plus false lifts",
+        "the true events",
+        1 / (1 + result.false_lifts),
+        1.0,
+        str(result.false_lifts),
+    )
 
 
 def main() -> None:

@@ -106,6 +106,9 @@ SETTINGS: dict[str, dict[str, float]] = {
     "cup": {
         "bounce_s": 0.08,
         "bump_s": 0.3,
+        "light_n": 0.75,
+        "drift_n_s": 0.03,
+        "back_deg": 6.0,
     },
     "coaster": {
         "flow_g_s": 1.0,

@@ -1,0 +1,312 @@
+"""When liquid begins and ends leaving a cup in the air: readable oracle for native/src/pour.c.
+
+The inner load is mass times the specific force along the axis, plus a small offset. While nothing is poured
+a Kalman filter learns mass and offset, always a little late so that a beginning pour is not learnt away. A
+clipped CUSUM watches for missing liquid; then every frame of the last moments is tried as the beginning of
+a flow, and the mean over all of them, weighed by how well each explains the load, is the boundary. The end
+is found in the same way, time reversed, with one thing more: liquid stops when the cup turns back.
+"""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+from dexkit.segment.reference.ramp import Despike, clip
+
+MASK = 127
+SPAN_S = (0.0, 0.1, 0.2, 0.4)  # time in which the flow grows to its full size
+LEARN_LATE_S, WINDOW_S, SURE_S = 0.35, 0.7, 0.1
+WORST = -1e300
+
+
+class Normal(NamedTuple):
+    """Normal equations of load = mass * z + offset."""
+
+    zz: float
+    z1: float
+    n: float
+    fz: float
+    f1: float
+
+
+class Flow(NamedTuple):
+    """One flow that explains the load of a window."""
+
+    gain: float  # squares that it explains, in units of the noise
+    rate: float  # kg per frame
+    mass: float  # kg on the flat side
+
+
+class Edge(NamedTuple):
+    """A boundary between flow and no flow."""
+
+    at: float  # frame, the mean over all explanations
+    best: Flow
+
+
+def flowed(u: float, span: float) -> float:
+    """Return what has flowed u frames after the beginning of a flow that grows to 1 within span frames."""
+    if u <= 0.0:
+        return 0.0
+    return u * u / (2.0 * span) if u < span else u - 0.5 * span
+
+
+class Pour:
+    """The liquid of a cup in the air, in frames of about 10 ms."""
+
+    def __init__(
+        self, rate_hz: float, back_deg: float, add: Callable[[str, int, int, int, float], None]
+    ) -> None:
+        self.rate_hz, self.back_deg, self.add = rate_hz, back_deg, add
+        self.per_frame = int(rate_hz * 0.01 + 0.5) if rate_hz > 150.0 else 1
+        self.frame_s = self.per_frame / rate_hz
+        self.around = int(0.06 / self.frame_s)  # frames on each side of a tilt
+        self.frames = self.count = self.learnt = self.held = self.on = 0
+        self.inner = Despike(usual=0.01)
+        self.f, self.z = [0.0] * (MASK + 1), [0.0] * (MASK + 1)
+        self.way = [(0.0, 0.0, 0.0)] * (MASK + 1)  # running sums of the acceleration, for the tilt
+        self.mass = self.offset = self.mm = self.mo = 0.0  # kg, N and their covariance
+        self.oo = 0.0025
+        self.noise2, self.colour = 9e-4 / self.per_frame, 1.5
+        self.slow = self.doubt = 0.0
+        self.pouring = False
+        self.left = self.flow = self.most = self.crest = 0.0
+
+    def lifted(self, inner_n: float, az_ms2: float) -> None:
+        """Begin anew: the cup has left the table."""
+        self.inner.start(inner_n, self.inner.usual)
+        self.late_z = [az_ms2, az_ms2]
+        self.count = 0
+        self.sum_f = self.sum_x = self.sum_y = self.sum_z = 0.0
+        self.mass, self.mm, self.mo = inner_n / 9.81, 0.0025, 0.0
+        self.oo += 1e-5
+        self.noise2 = max(self.noise2, 2e-4 / self.per_frame)
+        self.colour, self.slow = max(self.colour, 1.5), 0.0
+        self.learnt, self.held, self.doubt, self.pouring = self.frames, 0, 0.0, False
+
+    def stood(self, index: int) -> None:
+        """End: the cup stands again."""
+        if self.pouring:  # the end was not seen
+            self.add("pour_off", 0, max(0, index - 2), index, 0.0)
+        self.pouring = False
+
+    # ------------------------------------------------------------------------------------------------ tilt
+
+    def tilt_deg(self, frame: int) -> float:
+        """Return the angle between axis and vertical around a frame, with an arc cosine of our own."""
+        h = min(self.around, self.frames - 1 - frame, frame)
+        to, start = self.way[(frame + h + 1) & MASK], self.way[(frame - h) & MASK]
+        x, y, z = to[0] - start[0], to[1] - start[1], to[2] - start[2]
+        size = math.sqrt(x * x + y * y + z * z)
+        c = clip(z / size, 1.0) if size > 0.0 else 1.0
+        b = abs(c)
+        # Abramowitz and Stegun 4.4.45: within 7e-5 rad
+        arc = math.sqrt(1.0 - b) * (1.5707288 + b * (-0.2121144 + b * (0.0742610 - 0.0187293 * b)))
+        return (3.14159265358979 - arc if c < 0.0 else arc) * 57.2957795130823
+
+    # ---------------------------------------------------------------------------------------- explanations
+
+    def normal(self, first: int, stop: int, known: Normal) -> Normal:
+        """Return what is known plus the frames first .. stop - 1."""
+        zz, z1, n, fz, f1 = known
+        for k in range(first, stop):
+            z, f = self.z[k & MASK], self.f[k & MASK]
+            zz += z * z
+            z1 += z
+            n += 1.0
+            fz += f * z
+            f1 += f
+        return Normal(zz, z1, n, fz, f1)
+
+    def explain(self, first: int, stop: int, edge: int, side: int, span: float, sums: Normal) -> Flow | None:
+        """Return the flow that begins (side 1) or ends (-1) at frame edge, or None."""
+        hz = h1 = hh = hf = 0.0
+        for k in range(edge, stop) if side > 0 else range(first, edge):
+            z = self.z[k & MASK]
+            h = z * flowed(float(side * (k - edge)), span)
+            hz += z * h
+            h1 += h
+            hh += h * h
+            hf += h * self.f[k & MASK]
+        det = sums.zz * sums.n - sums.z1 * sums.z1
+        if not det > 0.0:
+            return None
+        by_mass, by_offset = (hz * sums.n - h1 * sums.z1) / det, (h1 * sums.zz - hz * sums.z1) / det
+        own = hh - by_mass * hz - by_offset * h1  # of h, what mass and offset cannot explain
+        evidence = hf - by_mass * sums.fz - by_offset * sums.f1
+        if not own > 1e-6 * hh or not -side * evidence > 0.0:
+            return None
+        return Flow(
+            evidence * evidence / own / self.noise2 / max(self.colour, 1.0),
+            -side * evidence / own,
+            (sums.fz * sums.n - sums.f1 * sums.z1) / det - by_mass * evidence / own,
+        )
+
+    def find_edge(
+        self,
+        first: int,
+        stop: int,
+        candidates: range,
+        side: int,
+        sums: Normal,
+        penalty: list[float] | None = None,
+    ) -> Edge:
+        """Try every candidate frame; return their mean, weighed by how well each explains the load."""
+        tried: list[tuple[int, float]] = []
+        best_gain, best = 0.0, None
+        for number, at in enumerate(candidates):
+            for j, span_s in enumerate(SPAN_S):
+                one = self.explain(first, stop, at, side, span_s / self.frame_s, sums)
+                if one is None:
+                    tried.append((at, WORST))
+                    continue
+                gain = one.gain - j - (penalty[number] if penalty else 0.0)
+                tried.append((at, gain))
+                if best is None or gain > best_gain:
+                    best_gain, best = gain, one
+        if best is None:
+            return Edge(float(candidates[-1]) if candidates else 0.0, Flow(0.0, 0.0, 0.0))
+        weights = frames = 0.0
+        for at, gain in tried:
+            worse = 1.0 + (best_gain - gain) / 16.0  # to the eighth power: about exp(x / 2)
+            w = worse * worse
+            w = w * w
+            w = 1.0 / (w * w)
+            weights += w
+            frames += w * at
+        return Edge(frames / weights, best)
+
+    def tell(self, kind: str, frame: float, index: int, quality: float) -> None:
+        """Tell an event at the middle of a frame."""
+        ago = ((self.frames - 1) - frame + 0.5) * self.per_frame
+        self.add(kind, 0, int(max(0.0, float(index - 2) - ago + 1.0)), index, quality)
+
+    # ------------------------------------------------------------------------------------- before the pour
+
+    def left_over(self, f: float, z: float) -> tuple[float, float]:
+        """Return the load that mass and offset do not explain, and its variance."""
+        variance = max(self.noise2, self.noise2 + z * z * self.mm + 2.0 * z * self.mo + self.oo)
+        return f - self.mass * z - self.offset, variance
+
+    def learn(self, f: float, z: float) -> None:
+        """Learn mass, offset and noise from a frame."""
+        e, variance = self.left_over(f, z)
+        e = clip(e, 3.0 * math.sqrt(variance))
+        by_mass, by_offset = self.mm * z + self.mo, self.mo * z + self.oo
+        self.mass += by_mass * e / variance
+        self.offset += by_offset * e / variance
+        self.mm -= by_mass * by_mass / variance
+        self.mo -= by_mass * by_offset / variance
+        self.oo += 1e-6 * self.frame_s - by_offset * by_offset / variance
+        self.noise2 = max(1e-9, self.noise2 + (min(e * e, 9.0 * self.noise2) - self.noise2) * self.frame_s)
+        self.slow += (e - self.slow) * self.frame_s / 0.1
+        colour = self.slow * self.slow * (0.2 / self.frame_s - 1.0) / self.noise2  # 1 for white noise
+        self.colour += (min(colour, 20.0) - self.colour) * self.frame_s
+
+    def before_pour(self, f: float, z: float, index: int) -> None:
+        """Take a frame while nothing is poured."""
+        n, late = self.frames, int(LEARN_LATE_S / self.frame_s)
+        if n - self.learnt <= late:
+            return
+        e, variance = self.left_over(f, z)
+        self.doubt = max(0.0, self.doubt + clip((-e if z > 0.0 else e) / math.sqrt(variance), 4.0) - 0.4)
+        if self.doubt < 4.0:
+            while n - self.learnt > late:
+                self.learn(self.f[self.learnt & MASK], self.z[self.learnt & MASK])
+                self.learnt += 1
+            self.held = 0
+            return
+        self.held += 1
+        if self.held * self.frame_s > 1.0:  # no flow explains it: the mass must be learnt anew
+            self.mm += 1e-4
+            self.oo += 1e-4
+            self.doubt = 0.0
+        det = self.mm * self.oo - self.mo * self.mo
+        if self.held % 3 != 1 or not det > 0.0:
+            return
+        mm, mo = self.noise2 * self.oo / det, -self.noise2 * self.mo / det
+        oo = self.noise2 * self.mm / det
+        known = Normal(mm, mo, oo, mm * self.mass + mo * self.offset, mo * self.mass + oo * self.offset)
+        first = self.learnt if n - self.learnt < MASK - 16 else n - (MASK - 16)
+        sums = self.normal(first, n, known)
+        on = self.find_edge(first, n, range(first, n - int(0.05 / self.frame_s) + 1), 1, sums)
+        since = (n - 1) - on.at
+        if on.best.gain < 30.0 or since * self.frame_s < SURE_S:
+            return
+        self.pouring, self.on, self.doubt = True, int(on.at), 0.0
+        self.flow = self.most = on.best.rate / self.frame_s
+        self.left = on.best.mass - on.best.rate * since
+        self.crest = self.tilt_deg(self.on)
+        self.tell("pour_on", on.at, index, 1.0 - 15.0 / on.best.gain)
+
+    # ------------------------------------------------------------------------------------- during the pour
+
+    def flow_drops(self, f: float, z: float) -> bool:
+        """Follow mass and flow roughly, well enough to say that the flow has dropped."""
+        trust, expected = z * z / (z * z + 25.0), self.left - self.flow * self.frame_s
+        e = ((f - self.offset) * z - expected * z * z) / (z * z + 1.0)
+        self.left = expected + 0.25 * trust * e
+        self.flow -= 0.035 * trust * e / self.frame_s
+        self.most = max(self.most, self.flow)
+        return self.flow < 0.7 * self.most
+
+    def during_pour(self, f: float, z: float, index: int) -> None:
+        """Take a frame while liquid leaves."""
+        n, seen = self.frames, self.frames - 1 - self.around
+        first = max(n - int(WINDOW_S / self.frame_s), self.on, n - (MASK - 16))
+        now_deg = self.tilt_deg(n - 1 - self.around // 2)
+        if seen > self.on:
+            self.crest = max(self.crest, self.tilt_deg(seen))
+        drops = self.flow_drops(f, z)
+        edge = first + int(0.06 / self.frame_s)
+        if not (drops or self.crest - now_deg > 3.0) or n % 3 != 0 or edge >= n:
+            return
+        # Liquid hardly stops before the cup turns back, and hardly runs when it has turned back far. That it
+        # still runs is likely beforehand.
+        penalty, crest = [], 0.0
+        for k in range(first, n + 1):
+            tilt = self.tilt_deg(min(k, n - 1))
+            crest = max(crest, tilt)
+            back = crest - tilt
+            if back < 1.0:
+                cost = 5.0
+            elif back < 3.0:
+                cost = 2.5 * (3.0 - back)
+            else:
+                cost = clip(2.0 * max(0.0, back - self.back_deg), 20.0)
+            if k >= edge:
+                penalty.append(cost)
+        penalty[-1] -= 20.0
+        oo = self.noise2 / max(1e-9, self.oo)
+        sums = self.normal(first, n, Normal(1e-9, 0.0, oo, 0.0, oo * self.offset))
+        off = self.find_edge(first, n, range(edge, n + 1), -1, sums, penalty)
+        if ((n - 1) - off.at) * self.frame_s < SURE_S:
+            return
+        self.pouring = False
+        self.mass, self.mm, self.mo = off.best.mass, 1e-5, 0.0
+        self.learnt, self.held = int(off.at) + 1, 0
+        self.tell("pour_off", off.at, index, off.best.gain / (off.best.gain + 15.0))
+
+    # ----------------------------------------------------------------------------------- samples to frames
+
+    def row(self, index: int, values: list[float]) -> None:
+        """Take a row in the air: inner_n, ax, ay, az."""
+        self.sum_f += self.inner.next(values[0], self.rate_hz)
+        self.sum_x += values[1]
+        self.sum_y += values[2]
+        self.sum_z += self.late_z[0]
+        self.late_z = [self.late_z[1], values[3]]
+        self.count += 1
+        if self.count < self.per_frame:
+            return
+        f, z = self.sum_f / self.per_frame, self.sum_z / self.per_frame
+        way = self.way[self.frames & MASK]
+        self.way[(self.frames + 1) & MASK] = (way[0] + self.sum_x, way[1] + self.sum_y, way[2] + self.sum_z)
+        self.f[self.frames & MASK], self.z[self.frames & MASK] = f, z
+        self.frames += 1
+        self.count = 0
+        self.sum_f = self.sum_x = self.sum_y = self.sum_z = 0.0
+        if self.pouring:
+            self.during_pour(f, z, index)
+        else:
+            self.before_pour(f, z, index)

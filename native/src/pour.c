@@ -1,0 +1,279 @@
+/* When liquid begins and ends leaving a cup in the air. In C because it weighs many explanations per event.
+ *
+ * The inner load is mass times the specific force along the axis, plus a small offset. While nothing is poured
+ * a Kalman filter learns mass and offset, always a little late so that a beginning pour is not learnt away. A
+ * clipped CUSUM watches for missing liquid; then every frame of the last moments is tried as the beginning of a
+ * flow, and the mean over all of them, weighed by how well each explains the load, is the boundary. The end is
+ * found in the same way, time reversed, with one thing more: liquid stops when the cup turns back.
+ */
+#include "pour.h"
+
+enum { MASK = DK_POUR_FRAMES - 1, SPANS = 4 };
+
+static const double SPAN_S[SPANS] = {0.0, 0.1, 0.2, 0.4}; /* time in which the flow grows to its full size */
+static const double LEARN_LATE_S = 0.35, WINDOW_S = 0.7, SURE_S = 0.1;
+
+void dk_pour_init(dk_pour *p, double rate_hz, double back_deg)
+{
+    p->rate = rate_hz;
+    p->per_frame = rate_hz > 150.0 ? (int64_t)(rate_hz * 0.01 + 0.5) : 1;
+    p->frame_s = (double)p->per_frame / rate_hz;
+    p->around = (int64_t)(0.06 / p->frame_s);
+    p->back_deg = back_deg;
+    p->inner.usual = 0.01;
+    p->noise2 = 9e-4 / (double)p->per_frame;
+    p->colour = 1.5, p->oo = 0.0025;
+}
+
+void dk_pour_lifted(dk_pour *p, double inner_n, double az_ms2)
+{
+    dk_despike_start(&p->inner, inner_n, p->inner.usual);
+    p->late_z[0] = p->late_z[1] = az_ms2;
+    p->count = 0, p->sum_f = p->sum_x = p->sum_y = p->sum_z = 0.0;
+    p->mass = inner_n / 9.81, p->mm = 0.0025, p->mo = 0.0, p->oo += 1e-5;
+    p->noise2 = dk_larger(p->noise2, 2e-4 / (double)p->per_frame);
+    p->colour = dk_larger(p->colour, 1.5), p->slow = 0.0;
+    p->learnt = p->frames, p->held = 0, p->doubt = 0.0, p->pouring = 0;
+}
+
+void dk_pour_stood(dk_pour *p, int64_t index, dk_events *events)
+{
+    if (p->pouring) /* the end was not seen */
+        dk_events_add(events, DK_POUR_OFF, 0, index > 2 ? index - 2 : 0, index, 0.0);
+    p->pouring = 0;
+}
+
+/* ---- Tilt ----------------------------------------------------------------------------------------------- */
+
+/* Angle between axis and vertical (degrees) around a frame; its own arc cosine: the same bits everywhere. */
+static double tilt_deg(const dk_pour *p, int64_t frame)
+{
+    int64_t h = p->around < p->frames - 1 - frame ? p->around : p->frames - 1 - frame;
+    h = h < frame ? h : frame;
+    const double *to = p->way[(frame + h + 1) & MASK], *from = p->way[(frame - h) & MASK];
+    double x = to[0] - from[0], y = to[1] - from[1], z = to[2] - from[2], all = sqrt(x * x + y * y + z * z);
+    double c = all > 0.0 ? dk_clip(z / all, 1.0) : 1.0, b = fabs(c);
+    /* Abramowitz and Stegun 4.4.45: within 7e-5 rad */
+    double arc = sqrt(1.0 - b) * (1.5707288 + b * (-0.2121144 + b * (0.0742610 - 0.0187293 * b)));
+    return (c < 0.0 ? 3.14159265358979 - arc : arc) * 57.2957795130823;
+}
+
+/* ---- Explanations --------------------------------------------------------------------------------------- */
+
+/* Normal equations of load = mass * z + offset. */
+typedef struct normal {
+    double zz, z1, n, fz, f1;
+} normal;
+
+static normal normal_of(const dk_pour *p, int64_t from, int64_t to, normal sums)
+{
+    for (int64_t k = from; k < to; k++) {
+        double z = p->z[k & MASK], f = p->f[k & MASK];
+        sums.zz += z * z, sums.z1 += z, sums.n += 1.0, sums.fz += f * z, sums.f1 += f;
+    }
+    return sums;
+}
+
+/* What has flowed u frames after the beginning of a flow that grows to 1 within span frames. */
+static double flowed(double u, double span)
+{
+    if (u <= 0.0)
+        return 0.0;
+    return u < span ? u * u / (2.0 * span) : u - 0.5 * span;
+}
+
+/* One flow that explains the load of a window. */
+typedef struct flow {
+    double gain; /* squares that it explains, in units of the noise */
+    double rate; /* kg per frame */
+    double mass; /* kg on the flat side */
+} flow;
+
+/* side 1: the flow begins at frame edge; -1: it ends there. sums are over frames from .. to - 1. */
+static flow explain(const dk_pour *p, int64_t from, int64_t to, int64_t edge, int side, double span, const normal *sums)
+{
+    double hz = 0.0, h1 = 0.0, hh = 0.0, hf = 0.0;
+    flow none = {-1.0, 0.0, 0.0};
+    for (int64_t k = side > 0 ? edge : from; k < (side > 0 ? to : edge); k++) {
+        double z = p->z[k & MASK], h = z * flowed((double)(side * (k - edge)), span);
+        hz += z * h, h1 += h, hh += h * h, hf += h * p->f[k & MASK];
+    }
+    double det = sums->zz * sums->n - sums->z1 * sums->z1;
+    if (!(det > 0.0))
+        return none;
+    double by_mass = (hz * sums->n - h1 * sums->z1) / det, by_offset = (h1 * sums->zz - hz * sums->z1) / det;
+    double own = hh - by_mass * hz - by_offset * h1; /* of h, what mass and offset cannot explain */
+    double evidence = hf - by_mass * sums->fz - by_offset * sums->f1;
+    if (!(own > 1e-6 * hh) || !(-side * evidence > 0.0))
+        return none;
+    flow found = {evidence * evidence / own / p->noise2 / dk_larger(p->colour, 1.0), -side * evidence / own,
+                  (sums->fz * sums->n - sums->f1 * sums->z1) / det - by_mass * evidence / own};
+    return found;
+}
+
+/* A boundary between flow and no flow. */
+typedef struct edge {
+    double at; /* frame, the mean over all explanations */
+    flow best;
+} edge;
+
+/* Tries every frame first .. last. penalty: by frame - first, or NULL. */
+static edge find_edge(const dk_pour *p, int64_t from, int64_t to, int64_t first, int64_t last, int side,
+                      const normal *sums, const double *penalty)
+{
+    double gain[DK_POUR_FRAMES + 1][SPANS], total = 0.0, weights = 0.0, frames = 0.0;
+    edge found = {(double)last, {0.0, 0.0, 0.0}};
+    int any = 0;
+    for (int64_t at = first; at <= last; at++)
+        for (int j = 0; j < SPANS; j++) {
+            flow one = explain(p, from, to, at, side, SPAN_S[j] / p->frame_s, sums);
+            double *g = &gain[at - first][j];
+            *g = one.gain < 0.0 ? -1e300 : one.gain - j - (penalty ? penalty[at - first] : 0.0);
+            if (one.gain >= 0.0 && (!any || *g > total))
+                any = 1, total = *g, found.best = one;
+        }
+    if (!any)
+        return found;
+    for (int64_t at = first; at <= last; at++)
+        for (int j = 0; j < SPANS; j++) {
+            double worse = 1.0 + (total - gain[at - first][j]) / 16.0, w = worse * worse; /* about exp(-x / 2) */
+            w = w * w, w = 1.0 / (w * w);
+            weights += w, frames += w * (double)at;
+        }
+    found.at = frames / weights;
+    return found;
+}
+
+static void tell(const dk_pour *p, int kind, double frame, int64_t index, double quality, dk_events *events)
+{
+    double ago = ((double)(p->frames - 1) - frame + 0.5) * (double)p->per_frame; /* to the frame's middle */
+    double at = (double)(index - 2) - ago + 1.0;
+    dk_events_add(events, kind, 0, at > 0.0 ? (int64_t)at : 0, index, quality);
+}
+
+/* ---- Before the pour ------------------------------------------------------------------------------------ */
+
+/* Load that mass and offset do not explain, and its variance. */
+static double left_over(const dk_pour *p, double f, double z, double *variance)
+{
+    *variance = dk_larger(p->noise2, p->noise2 + z * z * p->mm + 2.0 * z * p->mo + p->oo);
+    return f - p->mass * z - p->offset;
+}
+
+static void learn(dk_pour *p, double f, double z)
+{
+    double variance, e = left_over(p, f, z, &variance);
+    e = dk_clip(e, 3.0 * sqrt(variance));
+    double by_mass = p->mm * z + p->mo, by_offset = p->mo * z + p->oo;
+    p->mass += by_mass * e / variance, p->offset += by_offset * e / variance;
+    p->mm -= by_mass * by_mass / variance, p->mo -= by_mass * by_offset / variance;
+    p->oo += 1e-6 * p->frame_s - by_offset * by_offset / variance;
+    p->noise2 = dk_larger(1e-9, p->noise2 + (dk_smaller(e * e, 9.0 * p->noise2) - p->noise2) * p->frame_s);
+    p->slow += (e - p->slow) * p->frame_s / 0.1;
+    double colour = p->slow * p->slow * (0.2 / p->frame_s - 1.0) / p->noise2; /* 1 for white noise */
+    p->colour += (dk_smaller(colour, 20.0) - p->colour) * p->frame_s;
+}
+
+static void before_pour(dk_pour *p, double f, double z, int64_t index, dk_events *events)
+{
+    int64_t n = p->frames, late = (int64_t)(LEARN_LATE_S / p->frame_s);
+    if (n - p->learnt <= late)
+        return;
+    double variance, e = left_over(p, f, z, &variance);
+    p->doubt = dk_larger(0.0, p->doubt + dk_clip((z > 0.0 ? -e : e) / sqrt(variance), 4.0) - 0.4);
+    if (p->doubt < 4.0) {
+        for (; n - p->learnt > late; p->learnt++)
+            learn(p, p->f[p->learnt & MASK], p->z[p->learnt & MASK]);
+        p->held = 0;
+        return;
+    }
+    if ((double)++p->held * p->frame_s > 1.0) /* no flow explains it: the mass must be learnt anew */
+        p->mm += 1e-4, p->oo += 1e-4, p->doubt = 0.0;
+    if (p->held % 3 != 1)
+        return;
+    double det = p->mm * p->oo - p->mo * p->mo;
+    if (!(det > 0.0))
+        return;
+    double mm = p->noise2 * p->oo / det, mo = -p->noise2 * p->mo / det,
+           oo = p->noise2 * p->mm / det;
+    normal known = {mm, mo, oo, mm * p->mass + mo * p->offset, mo * p->mass + oo * p->offset};
+    int64_t from = n - p->learnt < MASK - 16 ? p->learnt : n - (MASK - 16);
+    normal sums = normal_of(p, from, n, known);
+    edge on = find_edge(p, from, n, from, n - (int64_t)(0.05 / p->frame_s), 1, &sums, NULL);
+    double since = (double)(n - 1) - on.at;
+    if (on.best.gain < 30.0 || since * p->frame_s < SURE_S)
+        return;
+    p->pouring = 1, p->on = (int64_t)on.at, p->doubt = 0.0;
+    p->flow = p->most = on.best.rate / p->frame_s, p->left = on.best.mass - on.best.rate * since;
+    p->crest = tilt_deg(p, p->on);
+    tell(p, DK_POUR_ON, on.at, index, 1.0 - 15.0 / on.best.gain, events);
+}
+
+/* ---- During the pour ------------------------------------------------------------------------------------ */
+
+/* A rough mass and flow, good enough to say that the flow has dropped. */
+static int flow_drops(dk_pour *p, double f, double z)
+{
+    double trust = z * z / (z * z + 25.0), expected = p->left - p->flow * p->frame_s;
+    double e = ((f - p->offset) * z - expected * z * z) / (z * z + 1.0);
+    p->left = expected + 0.25 * trust * e;
+    p->flow -= 0.035 * trust * e / p->frame_s;
+    p->most = dk_larger(p->most, p->flow);
+    return p->flow < 0.7 * p->most;
+}
+
+static void during_pour(dk_pour *p, double f, double z, int64_t index, dk_events *events)
+{
+    int64_t n = p->frames, from = n - (int64_t)(WINDOW_S / p->frame_s), seen = n - 1 - p->around;
+    from = from > p->on ? from : p->on;
+    from = from > n - (MASK - 16) ? from : n - (MASK - 16);
+    double now_deg = tilt_deg(p, n - 1 - p->around / 2);
+    if (seen > p->on)
+        p->crest = dk_larger(p->crest, tilt_deg(p, seen));
+    int drops = flow_drops(p, f, z);
+    int64_t first = from + (int64_t)(0.06 / p->frame_s);
+    if (!(drops || p->crest - now_deg > 3.0) || n % 3 != 0 || first >= n)
+        return;
+    /* Liquid hardly stops before the cup turns back, and hardly runs when it has turned back far. That it
+     * still runs is likely beforehand. */
+    double penalty[DK_POUR_FRAMES + 1], crest = 0.0;
+    for (int64_t k = from; k <= n; k++) {
+        double tilt = tilt_deg(p, k < n ? k : n - 1);
+        crest = dk_larger(crest, tilt);
+        double back = crest - tilt;
+        if (k >= first)
+            penalty[k - first] = back < 1.0 ? 5.0 : back < 3.0 ? 2.5 * (3.0 - back)
+                                 : dk_clip(2.0 * dk_larger(0.0, back - p->back_deg), 20.0);
+    }
+    penalty[n - first] -= 20.0;
+    double oo = p->noise2 / dk_larger(1e-9, p->oo);
+    normal known = {1e-9, 0.0, oo, 0.0, oo * p->offset}, sums = normal_of(p, from, n, known);
+    edge off = find_edge(p, from, n, first, n, -1, &sums, penalty);
+    double since_s = ((double)(n - 1) - off.at) * p->frame_s;
+    if (since_s < SURE_S)
+        return;
+    p->pouring = 0;
+    p->mass = off.best.mass, p->mm = 1e-5, p->mo = 0.0, p->learnt = (int64_t)off.at + 1, p->held = 0;
+    tell(p, DK_POUR_OFF, off.at, index, off.best.gain / (off.best.gain + 15.0), events);
+}
+
+/* ---- Samples to frames ---------------------------------------------------------------------------------- */
+
+void dk_pour_row(dk_pour *p, int64_t index, const double *values, dk_events *events)
+{
+    p->sum_f += dk_despike_next(&p->inner, values[0], p->rate);
+    p->sum_x += values[1], p->sum_y += values[2], p->sum_z += p->late_z[0];
+    p->late_z[0] = p->late_z[1], p->late_z[1] = values[3];
+    if (++p->count < p->per_frame)
+        return;
+    double n = (double)p->per_frame, f = p->sum_f / n, z = p->sum_z / n;
+    const double *way = p->way[p->frames & MASK];
+    double *next = p->way[(p->frames + 1) & MASK];
+    next[0] = way[0] + p->sum_x, next[1] = way[1] + p->sum_y, next[2] = way[2] + p->sum_z;
+    p->f[p->frames & MASK] = f, p->z[p->frames & MASK] = z;
+    p->frames++, p->count = 0, p->sum_f = p->sum_x = p->sum_y = p->sum_z = 0.0;
+    if (p->pouring)
+        during_pour(p, f, z, index, events);
+    else
+        before_pour(p, f, z, index, events);
+}

@@ -1,0 +1,40 @@
+/* When liquid begins and ends leaving a cup in the air; see pour.c. */
+#ifndef DK_POUR_H
+#define DK_POUR_H
+
+#include "ramp.h"
+#include "segmenter.h"
+
+enum { DK_POUR_FRAMES = 128 };
+
+/* Samples are gathered into frames of about 10 ms; a frame is the mean of its samples. */
+typedef struct dk_pour {
+    double rate, frame_s, back_deg;
+    int64_t per_frame, frames, around; /* samples in a frame, frames so far, frames on each side of a tilt */
+    dk_despike inner;
+    double late_z[2];                        /* so that the acceleration is as late as the despiked force */
+    int64_t count;                           /* samples in the open frame, and their sums */
+    double sum_f, sum_x, sum_y, sum_z;
+    double f[DK_POUR_FRAMES], z[DK_POUR_FRAMES]; /* inner load (N), acceleration along the axis (m/s2) */
+    double way[DK_POUR_FRAMES][3];               /* running sums of the acceleration, for the tilt */
+
+    double mass, offset;                  /* kg and N: load = mass * z + offset */
+    double mm, mo, oo, noise2;            /* their covariance; variance of a frame's load */
+    double slow, colour;                  /* slow part of what is left over; how much more than white noise */
+    int64_t learnt, held;                 /* first frame not yet learnt; frames that learning has been held */
+    double doubt;                         /* clipped CUSUM against "all liquid is still there" */
+
+    int pouring;
+    int64_t on;                           /* frame of pour_on */
+    double left, flow, most, crest;       /* kg now, kg/s now and at most, largest tilt so far */
+} dk_pour;
+
+void dk_pour_init(dk_pour *p, double rate_hz, double back_deg);
+/* The cup has left the table. */
+void dk_pour_lifted(dk_pour *p, double inner_n, double az_ms2);
+/* A row in the air: inner_n, ax, ay, az. */
+void dk_pour_row(dk_pour *p, int64_t index, const double *values, dk_events *events);
+/* The cup stands again. */
+void dk_pour_stood(dk_pour *p, int64_t index, dk_events *events);
+
+#endif

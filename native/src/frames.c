@@ -28,6 +28,8 @@ enum {
     HOLES = 64 /* gaps remembered, so that a frame from behind is known as late or as duplicate */
 };
 
+#define NOT_STARTED ((uint64_t)1 << 32) /* as a next sequence: no frame of this stream has come yet */
+
 typedef uint8_t slot[2 * MIDDLE];
 
 typedef struct hole {
@@ -39,10 +41,7 @@ struct dk_decoder {
     dk_frame_counts counts;
     dk_crc32_blocks *crc;
     uint32_t residue[FRAME_MAX + 1]; /* register after a good frame of that length that began with zero */
-    struct {
-        uint32_t next;
-        uint8_t started;
-    } streams[DK_STREAMS];
+    uint64_t next_sequence[DK_STREAMS];
     hole holes[HOLES];
     size_t n_holes;
     size_t n_slots, limit;  /* of the batch; 0: there is no room to deliver */
@@ -65,6 +64,8 @@ dk_decoder *dk_decoder_new(void)
     if (!d)
         return NULL;
     d->crc = dk_crc32_best();
+    for (size_t stream = 0; stream < DK_STREAMS; stream++)
+        d->next_sequence[stream] = NOT_STARTED;
     uint32_t ones = 0xFFFFFFFF; /* what the register begins with, carried over the frame: the CRC is linear */
     for (size_t length = 0; length <= FRAME_MAX; length++, ones = dk_crc32_byte(ones, 0))
         d->residue[length] = DK_CRC32_RESIDUE ^ ones;
@@ -121,17 +122,16 @@ static int fill_hole(dk_decoder *d, uint8_t stream, uint32_t sequence)
     return 0;
 }
 
-/* Counts a verified frame by its sequence; false for a duplicate. */
-static int in_sequence(dk_decoder *d, dk_block *block)
+/* Counts a frame that is not the next of its stream; false for a duplicate. */
+static int out_of_sequence(dk_decoder *d, dk_block *block)
 {
+    uint64_t next = d->next_sequence[block->stream];
+    uint32_t ahead = block->sequence - (uint32_t)next;
     if (block->type == DK_MESSAGE_HELLO && block->sequence == 0) { /* the board has started anew */
-        memset(d->streams, 0, sizeof d->streams);
+        for (size_t stream = 0; stream < DK_STREAMS; stream++)
+            d->next_sequence[stream] = NOT_STARTED;
         d->n_holes = 0;
-    }
-    uint32_t ahead = block->sequence - d->streams[block->stream].next;
-    if (!d->streams[block->stream].started) {
-        d->streams[block->stream].started = 1;
-    } else if (ahead >= 0x80000000u) {
+    } else if (next != NOT_STARTED && ahead >= 0x80000000u) {
         if (!fill_hole(d, block->stream, block->sequence)) {
             d->counts.duplicate++;
             return 0;
@@ -140,11 +140,20 @@ static int in_sequence(dk_decoder *d, dk_block *block)
         d->counts.late++;
         d->counts.missing--;
         return 1;
-    } else if (ahead > 0) {
+    } else if (next != NOT_STARTED) {
         d->counts.missing += ahead;
-        remember_hole(d, block->stream, d->streams[block->stream].next, ahead);
+        remember_hole(d, block->stream, (uint32_t)next, ahead);
     }
-    d->streams[block->stream].next = block->sequence + 1;
+    d->next_sequence[block->stream] = (uint32_t)(block->sequence + 1);
+    return 1;
+}
+
+/* Counts a verified frame by its sequence; false for a duplicate. */
+static inline int in_sequence(dk_decoder *d, dk_block *block)
+{
+    if (block->sequence != d->next_sequence[block->stream] || block->type == DK_MESSAGE_HELLO)
+        return out_of_sequence(d, block);
+    d->next_sequence[block->stream] = (uint32_t)(block->sequence + 1);
     return 1;
 }
 
@@ -178,20 +187,17 @@ static size_t unstuff_long(uint8_t *frame, size_t n, uint8_t code)
  * at each step. */
 static void unstuff_slots(slot *slots, uint16_t *next)
 {
-    size_t at[LANES], code = 0;
-    uint8_t codes;
+    size_t at[LANES], codes;
     for (size_t k = 0; k < LANES; k++)
         at[k] = next[k];
     do {
         codes = 0;
-        for (size_t step = 0; step < 4; step++) /* steps behind the end do nothing */
-            for (size_t k = 0; k < LANES; k++) {
-                code = slots[k][at[k]];
-                slots[k][at[k]] = 0;
-                at[k] += code;
-                if (step == 3)
-                    codes |= (uint8_t)code;
-            }
+        for (size_t k = 0; k < LANES; k++) {
+            size_t code = slots[k][at[k]];
+            slots[k][at[k]] = 0;
+            at[k] += code;
+            codes |= code;
+        }
     } while (codes);
     for (size_t k = 0; k < LANES; k++)
         next[k] = (uint16_t)at[k];
@@ -207,7 +213,7 @@ static inline int known(const dk_block *block)
            block->rows == 0;
 }
 
-static void deliver(dk_decoder *d, const uint8_t *frame, size_t length, dk_blocks *out)
+static inline void deliver(dk_decoder *d, const uint8_t *frame, size_t length, dk_blocks *out)
 {
     dk_block *block = &out->items[out->count];
     memcpy(block, frame, HEADER_BYTES); /* dk_block begins as the frame does */

@@ -7,7 +7,8 @@ from typing import NamedTuple
 from dexkit.errors import ProtocolError
 from dexkit.protocol.tables import COMMAND_BYTES, COMMANDS
 
-LINE = re.compile(rb"@(?P<body>(?P<number>[0-9]{1,5}) (?P<rest>[!-)+-~ ]+))\*(?P<crc>[0-9a-f]{8})\r?\n?")
+WORD = rb"[!-)+-~]+"  # printable, no blank, no *
+LINE = re.compile(rb"@(?P<body>(?P<number>[0-9]{1,5})(?P<words>(?: %b)+))\*(?P<crc>[0-9a-f]{8})\r?\n?" % WORD)
 
 
 class Command(NamedTuple):
@@ -45,12 +46,12 @@ def decode_command(line: bytes) -> Command:
         When it is no command, its checksum is wrong, or nobody knows it.
     """
     match = LINE.fullmatch(line)
-    if not match or zlib.crc32(match["body"]) != int(match["crc"], 16):
+    if not match or int(match["number"]) > 65535 or zlib.crc32(match["body"]) != int(match["crc"], 16):
         raise ProtocolError(
             f"{line[:COMMAND_BYTES]!r} is no command or its checksum is wrong; probably it was damaged on "
             "its way. Send it again."
         )
-    word, *arguments = match["rest"].decode("ascii").split(" ")
+    word, *arguments = match["words"].decode("ascii").split()
     if word not in COMMANDS:
         raise ProtocolError(f"There is no command {word!r}; known are: {', '.join(COMMANDS)}.")
     return Command(int(match["number"]), word, tuple(arguments))

@@ -35,7 +35,8 @@ def _payload(message: str, stream: str, payload: bytes) -> str:
         if written == "json":
             return json.dumps(json.loads(payload), ensure_ascii=False)
         if written == "text":
-            return payload.decode("utf-8")
+            text = payload.decode("utf-8")
+            return text if text.isprintable() else repr(text)
         values = struct.unpack(f"<{len(FIELDS[message])}I", payload)
     except (ValueError, struct.error):
         return "unreadable: " + payload.hex(" ")

@@ -23,8 +23,10 @@ assert HEADER.size == HEADER_DTYPE.itemsize
 def cobs_stuff(data: bytes) -> bytes:
     """Return data without zeros: COBS, without the 0x00 that ends a frame."""
     stuffed = bytearray()
-    for group in data.split(b"\0"):
-        while len(group) >= 254:
+    groups = data.split(b"\0")
+    for number, group in enumerate(groups, 1):
+        full = 254 if number < len(groups) else 255  # nothing follows a full group at the very end
+        while len(group) >= full:
             stuffed += b"\xff" + group[:254]
             group = group[254:]
         stuffed += bytes([len(group) + 1]) + group

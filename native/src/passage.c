@@ -1,4 +1,4 @@
-/* A buttonhole or a peg's hole; passage.h says why this is C, docs/events.md what the events mean. */
+/* A buttonhole or a peg's hole; docs/events.md says what the events mean. In C for both segmenters. */
 #include "passage.h"
 
 void passage_init(passage *p)

@@ -1,9 +1,12 @@
 /* The pegboard's segmenter: nine holes, and the tray. docs/events.md says what its events mean. In C to keep
  * up with archives. */
+#include <stdlib.h> // abs
 #include <string.h> // memcmp, memcpy
+#include "ledger.h"
 #include "passage.h"
+#include "tray.h"
 
-enum { HOLES = 9, CONTACTS = 2 * HOLES };
+enum { HOLES = 9, CONTACTS = 2 * HOLES, TRAY = -1 };
 
 typedef struct state {
     int64_t index; /* of the next row */
@@ -11,6 +14,9 @@ typedef struct state {
     passage_rule hole_rule;
     passage hole[HOLES];
     float before[CONTACTS]; /* the last row's barriers */
+    float force_n;          /* the last force measured on the tray */
+    tray tray;
+    ledger ledger;
 } state;
 
 static void init(void *memory, double rate_hz, const double *settings)
@@ -29,6 +35,9 @@ static void init(void *memory, double rate_hz, const double *settings)
     for (int i = 0; i < HOLES; i++)
         passage_init(&s->hole[i]);
     s->due = DK_NEVER;
+    s->force_n = NAN;
+    tray_init(&s->tray, rate_hz);
+    ledger_init(&s->ledger, rate_hz);
 }
 
 static void read_barriers(state *s, const float *row)
@@ -40,9 +49,24 @@ static void read_barriers(state *s, const float *row)
     memcpy(s->before, row, sizeof s->before);
 }
 
+/* Enters the events from `from` on in the ledger of the pegs. */
+static void keep_ledger(ledger *l, const dk_events *events, size_t from)
+{
+    for (size_t i = from; i < events->count; i++) {
+        const dk_event *event = &events->items[i];
+        if (event->kind == DK_PICK || event->kind == DK_UNSEAT)
+            ledger_leaves(l, event->index);
+        else if (event->kind == DK_RETURN || event->kind == DK_SEAT)
+            ledger_arrives(l, event->index);
+        else if (event->kind == DK_ENTER)
+            ledger_at_work(l, event->index);
+    }
+}
+
 /* Says what has become known of the holes at this row, and finds when to look again. */
 static void step_holes(state *s, dk_events *events)
 {
+    size_t from = events->count;
     s->due = DK_NEVER;
     for (int i = 0; i < HOLES; i++) {
         passage_step(&s->hole[i], &s->hole_rule, i, s->index, events);
@@ -50,6 +74,33 @@ static void step_holes(state *s, dk_events *events)
         if (due < s->due)
             s->due = due;
     }
+    keep_ledger(&s->ledger, events, from);
+}
+
+static void say_verdict(state *s, const tray_verdict *verdict, int64_t now, dk_events *events)
+{
+    size_t from = events->count;
+    for (int i = 0; i < abs(verdict->pegs); i++)
+        dk_events_add(events, verdict->pegs > 0 ? DK_RETURN : DK_PICK, TRAY, verdict->index[i], now,
+                      verdict->quality);
+    keep_ledger(&s->ledger, events, from);
+}
+
+static void step_tray(state *s, float force_n, dk_events *events)
+{
+    tray_verdict verdict;
+    if (isfinite(force_n))
+        s->force_n = force_n;
+    if (isfinite(s->force_n)
+        && tray_step(&s->tray, (double)s->force_n, s->index, ledger_out(&s->ledger), &verdict))
+        say_verdict(s, &verdict, s->index, events);
+}
+
+static void step_ledger(state *s, dk_events *events)
+{
+    int64_t overdue = ledger_overdue(&s->ledger, s->index);
+    if (overdue >= 0)
+        dk_events_add(events, DK_MISSING, TRAY, overdue, s->index, 0.5);
 }
 
 static size_t push(void *memory, const float *rows, size_t n_rows, dk_events *events)
@@ -63,6 +114,8 @@ static size_t push(void *memory, const float *rows, size_t n_rows, dk_events *ev
             read_barriers(s, row);
         if (changed || s->index >= s->due)
             step_holes(s, events);
+        step_tray(s, row[CONTACTS], events);
+        step_ledger(s, events);
         s->index++;
     }
     return taken;
@@ -73,6 +126,9 @@ static void finish(void *memory, dk_events *events)
     state *s = memory;
     for (int i = 0; i < HOLES; i++)
         passage_finish(&s->hole[i], &s->hole_rule, i, s->index - 1, events);
+    tray_verdict verdict;
+    if (tray_finish(&s->tray, s->index - 1, &verdict))
+        say_verdict(s, &verdict, s->index - 1, events);
 }
 
 const dk_segmenter_ops dk_pegboard_ops = {

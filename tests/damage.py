@@ -1,8 +1,8 @@
 """Damage a recording everywhere: cut it at every byte, flip every byte; `python -m tests.damage` does it all.
 
 Of each damaged file it asks: is there a sample that was never written, is anything missing without a word,
-is more than one chunk gone, does it crash? Chunks that are as they were are opened once and remembered:
-opening one is a function of its bytes alone.
+is more than one chunk gone, does it crash? Chunks that are as they were are opened and decoded once and
+remembered: both are functions of the bytes alone.
 """
 
 import argparse
@@ -118,7 +118,9 @@ class Victim:
 
 @functools.cache
 def victim():
-    """Return the one victim of this process; from now on its sound chunks are opened once."""
+    """Return the one victim of this process; from now on what was opened or decoded is remembered."""
+    remembered = functools.lru_cache(maxsize=64)(reader.decode)
+    reader.decode = lambda payloads, columns: remembered(tuple(payloads), columns)
     container.open_chunk = functools.lru_cache(maxsize=4096)(container.open_chunk)
     return Victim()
 

@@ -102,7 +102,15 @@ def test_a_recording_survives_its_file(kind, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"object_kind": "spoon"}, {"severity": "odd"}, {"object_kind": "pegboard", "test": "drink"}]
+    "wrong",
+    [
+        {"object_kind": "spoon"},
+        {"severity": "odd"},
+        {"object_kind": "pegboard", "test": "drink"},
+        {"object_kind": "pegboard", "length": 10},
+        {"length": 0},
+        {"seed": -1},
+    ],
 )
 def test_what_does_not_exist_is_refused_with_the_next_step(wrong):
     with pytest.raises(InputError, match="Use one of"):

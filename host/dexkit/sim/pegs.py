@@ -95,12 +95,12 @@ class PegsWorld:
             self._filled[hole] = False
             self._clock_s += self._lasting(CARRY_S, progress)
             if p.chance(p.severity.drop):
-                self._lose(back_in_tray=False)
+                self._lose(refill=False)
             if p.chance(p.severity.bounce_out):
                 self._impacts += self._peg_impact()
                 self._counts["bounced_out"] += 1
                 self._clock_s += 0.3
-                self._lose(back_in_tray=False)
+                self._lose(refill=False)
             last_s = self._clock_s
             self._return(with_hand=p.chance(0.1 + 0.1 * p.severity.peg_pace))
         return last_s
@@ -158,10 +158,10 @@ class PegsWorld:
             self._return(with_hand=False)
             self._clock_s += 0.3
             return True
-        return self._lose(back_in_tray=True)
+        return self._lose(refill=True)
 
-    def _lose(self, back_in_tray: bool) -> bool:
-        """Drop the peg on board, table or floor; return whether the examiner gave it back into the tray."""
+    def _lose(self, refill: bool) -> bool:
+        """Drop the peg on board, table or floor; return whether the examiner put one into the tray for it."""
         p, dropped_s = self.person, self._clock_s
         self._counts["drops"] += 1
         place = float(p.rng.uniform())
@@ -170,7 +170,7 @@ class PegsWorld:
             return False
         self._counts["missing"] += 1
         self.truth.append((dropped_s + self.usual_s, "missing", -1))
-        if place < 0.8 or not back_in_tray:  # on the table, or found by the person on the floor
+        if place < 0.8 or not refill:  # on the table, or found by the person on the floor
             self._clock_s += p.between(3.0, 5.0) * self.usual_s + 1.0
             return False
         self._clock_s += 4.0 * self.usual_s + p.between(2.0, 4.0)

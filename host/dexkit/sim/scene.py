@@ -27,8 +27,13 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "button_board": ("buttons",),
     "pegboard": ("nhpt",),
 }
-#: Pours of a cup scene when no length is given.
-POURS = 12
+#: Pours, buttons or pegs of a scene: when no length is given, and at most.
+LENGTHS = {
+    "cup": (12, 200),
+    "coaster": (12, 200),
+    "button_board": (BUTTONS, BUTTONS),
+    "pegboard": (HOLES, HOLES),
+}
 
 
 class World(Protocol):
@@ -128,7 +133,7 @@ def make_scene(
     Raises
     ------
     InputError
-        When there is no such object, severity or test.
+        When there is no such object, severity, test, length or seed.
     """
     if severity not in PRESETS:
         raise InputError(
@@ -145,17 +150,24 @@ def make_scene(
             f"There is no test {test!r} with a {object_kind}. Probably it is another object's. "
             f"Use one of: {', '.join(TESTS[object_kind])}."
         )
+    usual, most = LENGTHS[object_kind]
+    length = usual if length is None else length
+    if not 1 <= length <= most or not 0 <= seed < 2**63:
+        raise InputError(
+            f"A {object_kind} scene cannot have length {length} and seed {seed}. Probably the two are mixed up. "
+            f"Use one of: length 1 to {most}, seed 0 or more."
+        )
     # Cup and coaster are one scene: the same person, the same luck.
     person = Person.of(PRESETS[severity], seed, "cup" if object_kind == "coaster" else object_kind)
     worlds: dict[str, World]
     if object_kind == "button_board":
-        buttons = ButtonsWorld(person, seed, BUTTONS if length is None else length)
+        buttons = ButtonsWorld(person, seed, length)
         worlds, duration_s, facts = {object_kind: buttons}, buttons.duration_s, buttons.facts
     elif object_kind == "pegboard":
-        pegs = PegsWorld(person, seed, HOLES if length is None else length)
+        pegs = PegsWorld(person, seed, length)
         worlds, duration_s, facts = {object_kind: pegs}, pegs.duration_s, pegs.facts
     else:
-        plan, facts = act(person, seed, test, POURS if length is None else length)
+        plan, facts = act(person, seed, test, length)
         worlds, duration_s = {"coaster": CoasterWorld(plan, seed)}, plan.clock_s
         if object_kind == "cup":
             worlds = {"cup": CupWorld(plan, seed), **worlds}

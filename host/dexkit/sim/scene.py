@@ -154,8 +154,8 @@ def make_scene(
     length = usual if length is None else length
     if not 1 <= length <= most or not 0 <= seed < 2**63:
         raise InputError(
-            f"A {object_kind} scene cannot have length {length} and seed {seed}. Probably the two are mixed up. "
-            f"Use one of: length 1 to {most}, seed 0 or more."
+            f"A {object_kind} scene cannot have length {length} and seed {seed}. Probably the two are mixed "
+            f"up. Use one of: length 1 to {most}, seed 0 or more."
         )
     # Cup and coaster are one scene: the same person, the same luck.
     person = Person.of(PRESETS[severity], seed, "cup" if object_kind == "coaster" else object_kind)

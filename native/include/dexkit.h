@@ -153,7 +153,7 @@ enum dk_reason {
 typedef struct dk_arc dk_arc;
 
 /* size: 16 times the next power of two of the samples; decimation: a power of two, the largest that leaves
- * at least 25 Hz, or 1. NULL: no such size or decimation, no memory. */
+ * at least 40 Hz, or 1. NULL: no such size or decimation, no memory. */
 DK_API DK_CHECK dk_arc *dk_arc_new(size_t size, size_t decimation);
 DK_API void dk_arc_free(dk_arc *arc);
 /* Doubles of scratch that dk_sparc needs. */

@@ -3,8 +3,8 @@
  * the same number with less work:
  *
  * SPARC needs the spectrum up to 10 Hz only, on a grid 16 times finer than the signal is long. So the speed
- * is smoothed and thinned to about 25 Hz (a kernel whose aliases stay below 1e-12), transformed as 16 short
- * transforms, one for each fraction of the grid, and divided by the smoothing's own response. */
+ * is smoothed and thinned to 40 Hz or a little more, transformed as 16 short transforms, one for each
+ * fraction of the grid, and divided by the smoothing's own response. */
 #include <math.h>   // sqrt, fabs, exp, log, sin, cos, ceil
 #include <stdlib.h> // malloc, free
 #include <string.h> // memset, memcpy
@@ -14,9 +14,10 @@
 #define LARGEST 1e60
 #define SMALLEST 1e-60
 
-/* Length of the smoothing kernel in thinned samples: its aliases fall below 1e-12 where the thinned rate is
- * at least 25 Hz, 2.5 times the band. */
-#define KERNEL_SPAN 20
+/* Length of the smoothing kernel in thinned samples, and its steepness: where the thinned rate is at least
+ * 40 Hz, four times the band, its aliases fall to the rounding of a double and its response stays near 1. */
+#define KERNEL_SPAN 16
+#define KERNEL_STEEPNESS (3.14159265358979324 * KERNEL_SPAN * 0.75)
 #define CUTOFF_HZ 10.0
 #define THRESHOLD 0.05
 
@@ -88,31 +89,42 @@ static size_t arc_rows(const dk_arc *arc, size_t n)
     return (thinned + 1) / 2;
 }
 
-size_t dk_arc_scratch(const dk_arc *arc)
+/* Doubles of a table that leave the next one at the start of a line of the cache. */
+static size_t whole_lines(size_t doubles)
 {
-    const size_t padded = arc->most + 2 * arc->taps + arc->decimation;
-    return padded + 2 * arc->rows + 4 * arc_grid(arc) + arc_grid(arc) + 1;
+    return (doubles + 7) / 8 * 8;
+}
+
+static double *at_line(double *memory)
+{
+    return (double *)(((uintptr_t)memory + 63) / 64 * 64);
 }
 
 typedef struct arc_work {
-    double *padded;  /* the signal between zeros */
-    double *thinned; /* [2 rows] */
-    dk_complex data, other;
-    double *magnitude; /* [grid + 1] */
+    dk_complex data, other; /* [grid] */
+    double *thinned;        /* [2 rows] */
+    double *magnitude;      /* [grid + 1] */
+    double *padded;         /* the signal between zeros */
 } arc_work;
 
 static arc_work arc_work_in(const dk_arc *arc, double *scratch)
 {
     const size_t grid = arc_grid(arc);
     arc_work work;
-    work.thinned = scratch;
-    work.data.re = work.thinned + 2 * arc->rows;
+    work.data.re = at_line(scratch);
     work.data.im = work.data.re + grid;
     work.other.re = work.data.im + grid;
     work.other.im = work.other.re + grid;
-    work.magnitude = work.other.im + grid;
-    work.padded = work.magnitude + grid + 1;
+    work.thinned = work.other.im + grid;
+    work.magnitude = work.thinned + whole_lines(2 * arc->rows);
+    work.padded = work.magnitude + whole_lines(grid + 1);
     return work;
+}
+
+size_t dk_arc_scratch(const dk_arc *arc)
+{
+    const size_t padded = arc->most + 2 * arc->taps + arc->decimation, grid = arc_grid(arc);
+    return 8 + 4 * grid + whole_lines(2 * arc->rows) + whole_lines(grid + 1) + padded;
 }
 
 /* Smooths and thins the signal; what is beyond its ends is zero. */
@@ -267,19 +279,20 @@ dk_arc *dk_arc_new(size_t size, size_t decimation)
     shape.length = size / (2 * lanes * decimation);
     shape.rows = arc_rows(&shape, shape.most);
     const size_t grid = arc_grid(&shape);
-    const size_t doubles = shape.taps + 2 * shape.rows * lanes + 2 * shape.length + 3 * (grid + 1);
+    const size_t bins = whole_lines(grid + 1), turns = whole_lines(shape.length);
+    const size_t doubles = 8 + shape.taps + 2 * shape.rows * lanes + 2 * turns + 3 * bins;
     dk_arc *arc = malloc(sizeof *arc + doubles * sizeof(double));
     if (!arc)
         return NULL;
     *arc = shape;
-    arc->kernel = arc->tables;
+    arc->kernel = at_line(arc->tables);
     arc->lane.re = arc->kernel + arc->taps;
     arc->lane.im = arc->lane.re + arc->rows * lanes;
     arc->turn.re = arc->lane.im + arc->rows * lanes;
-    arc->turn.im = arc->turn.re + arc->length;
-    arc->half.re = arc->turn.im + arc->length;
-    arc->half.im = arc->half.re + grid + 1;
-    arc->level = arc->half.im + grid + 1;
+    arc->turn.im = arc->turn.re + turns;
+    arc->half.re = arc->turn.im + turns;
+    arc->half.im = arc->half.re + bins;
+    arc->level = arc->half.im + bins;
 
     dk_turns(arc->turn, arc->length, arc->length);
     dk_turns(arc->half, grid + 1, 2 * grid);
@@ -295,11 +308,10 @@ dk_arc *dk_arc_new(size_t size, size_t decimation)
         return arc;
 
     /* Exponential of a semicircle: nearly the best kernel of its length (Barnett et al. 2019, SIAM J Sci
-     * Comput 41:C479), as steep as aliases at 25 Hz - 10 Hz ask. */
-    const double steepness = 3.14159265358979324 * KERNEL_SPAN * 0.6;
+     * Comput 41:C479). */
     for (size_t i = 0; i < arc->taps; i++) {
         const double place = (2.0 * (double)i + 1.0) / (double)arc->taps - 1.0;
-        arc->kernel[i] = exp(steepness * (sqrt(1.0 - place * place) - 1.0));
+        arc->kernel[i] = exp(KERNEL_STEEPNESS * (sqrt(1.0 - place * place) - 1.0));
     }
     /* The spectrum of one lone sample is 1 everywhere: what comes out is the kernel's response. */
     double *scratch = malloc(dk_arc_scratch(arc) * sizeof(double));

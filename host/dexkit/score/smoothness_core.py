@@ -14,8 +14,8 @@ from dexkit.score.smoothness_reference import REASONS, Array, Tremor, no_tremor
 #: Longer signals are no movements; the definition still serves, without tables of many megabytes.
 LONGEST_ARC = 1 << 20
 
-#: What is left of a signal is sampled at least so fast, in so many samples (rounding grows in fewer).
-THINNED_HZ, THINNED_SAMPLES = 25.0, 128
+#: What is left of a signal is sampled at least so fast.
+THINNED_HZ = 40.0
 
 
 def sparc(speed: Array, rate_hz: float) -> float | NotMeasurable:
@@ -25,7 +25,7 @@ def sparc(speed: Array, rate_hz: float) -> float | NotMeasurable:
         return reference.sparc(speed, rate_hz)
     size = 1 << ((n - 1).bit_length() + reference.SPARC_PADLEVEL)
     decimation = 1
-    while rate_hz >= 2 * decimation * THINNED_HZ and n >= 2 * decimation * THINNED_SAMPLES:
+    while rate_hz >= 2 * decimation * THINNED_HZ and n > 2 * decimation:
         decimation *= 2
     reason, value = _sparc(speed, rate_hz, size, decimation)
     if reason == lib.DK_WHOLE_BAND_NEEDED:

@@ -34,8 +34,11 @@ def check_sections(sections: ArrayLike, channels: int) -> NDArray[np.float64]:
 def check_rows(samples: ArrayLike, channels: int | None = None) -> NDArray[np.float32]:
     """Return samples as contiguous float32 (n, channels); raise InputError for another shape."""
     try:
-        with np.errstate(over="ignore"):
-            rows = np.ascontiguousarray(samples, np.float32)
+        if isinstance(samples, np.ndarray) and samples.dtype == np.float32:
+            rows = np.ascontiguousarray(samples)  # packets come often: no time for more
+        else:
+            with np.errstate(over="ignore"):
+                rows = np.ascontiguousarray(samples, np.float32)
     except (TypeError, ValueError):
         rows = np.empty((), np.float32)
     if rows.size == 0 and rows.ndim == 1 and channels is not None:

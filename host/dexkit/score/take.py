@@ -111,9 +111,9 @@ def hold_last(samples: NDArray[np.float32], found: NDArray[np.bool_]) -> NDArray
         return samples
     filled = samples.copy()
     for column in np.flatnonzero(~found.all(axis=0)):
-        good = np.flatnonzero(found[:, column])
-        place = np.searchsorted(good, np.arange(len(samples)), side="right") - 1
-        filled[:, column] = samples[good[np.maximum(place, 0)], column]
+        good = found[:, column]
+        last = np.maximum.accumulate(np.where(good, np.arange(len(good)), int(np.argmax(good))))
+        filled[:, column] = samples[last, column]
     return filled
 
 

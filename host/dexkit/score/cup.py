@@ -1,6 +1,6 @@
 """What a recording of the cup shows: each carry from lift to put, its liquid, its tilt and its parts."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,6 +19,8 @@ G_PER_N = 1000.0 / 9.80665
 TILTED_SHARE = 0.25
 #: Mean over this long takes hand tremor out of the tilt.
 TILT_MEAN_S = 0.25
+#: A touch of the cup on the table is over, and the liquid calm enough, after this long.
+CALM_S = 0.4
 #: How much of a carry may be missing before its movement is not measurable (PROPOSED).
 MISSING_LIMIT = 0.1
 
@@ -49,7 +51,7 @@ class Carry:
     flows_s
         Begin and end of each flow; the end is None when none was seen.
     quality
-        Lowest quality of the events it stands on.
+        Quality of the events at its boundaries, by name: lift, on, off, put.
     """
 
     cup: Take
@@ -57,7 +59,7 @@ class Carry:
     lift_s: float
     put_s: float | None
     flows_s: tuple[tuple[float, float | None], ...]
-    quality: float
+    quality: Mapping[str, float]
 
     @property
     def poured(self) -> bool:
@@ -138,19 +140,31 @@ class Carry:
 
     @cached_property
     def before_g(self) -> Outcome:
-        """Liquid in the cup while it stood before the lift."""
-        earlier_s = [t for t in self.cup.times("put", "bump", "failed_lift") if t < self.lift_s]
-        start_s = max(earlier_s[-1] + 0.4, self.unload_s - 1.1) if earlier_s else self.unload_s - 1.1
-        return self.standing_g(max(start_s, self.cup.t0_s), self.unload_s - 0.1, "before it was lifted")
+        """Liquid in the cup while it stood before the lift, at its last quiet moment."""
+        marks = [t for t in self.cup.times("put", "bump", "failed_lift") if t < self.unload_s]
+        starts = [self.cup.t0_s, *(t + CALM_S for t in marks)]
+        ends = [*(t - CALM_S for t in marks), self.unload_s - 0.1]
+        moments = [(max(start_s, end_s - 1.0), end_s) for start_s, end_s in zip(starts, ends, strict=True)]
+        return self._standing_g(moments[::-1], "before it was lifted")
 
     @cached_property
     def after_g(self) -> Outcome:
-        """Liquid in the cup while it stood after the put."""
+        """Liquid in the cup while it stood after the put, at its first quiet moment."""
         if self.put_s is None:
             return NotMeasurable("The recording ended before the cup was put down.")
-        later_s = [t for t in self.cup.times("lift", "bump", "failed_lift") if t > self.put_s]
-        end_s = min(self.put_s + 1.4, later_s[0] - 0.4 if later_s else self.cup.end_s)
-        return self.standing_g(self.put_s + 0.4, end_s, "after it was put down")
+        later = [t for t in self.cup.times("lift", "bump", "failed_lift") if t > self.put_s]
+        starts = [t + CALM_S for t in (self.put_s, *later)]
+        ends = [*(t - CALM_S for t in later), self.cup.end_s]
+        moments = [(start_s, min(end_s, start_s + 1.0)) for start_s, end_s in zip(starts, ends, strict=True)]
+        next_lift_s = next((t for t in self.cup.times("lift") if t > self.put_s), np.inf)
+        return self._standing_g([m for m in moments if m[1] < next_lift_s], "after it was put down")
+
+    def _standing_g(self, moments: Iterable[tuple[float, float]], when: str) -> Outcome:
+        """Return the liquid in the first of these moments that lasts long enough to be weighed."""
+        for start_s, end_s in moments:
+            if end_s - start_s >= 0.3:
+                return self.standing_g(start_s, end_s, when)
+        return NotMeasurable(f"The cup stood still for less than 0.3 s {when}.")
 
     @cached_property
     def moved_g(self) -> Outcome:
@@ -215,7 +229,13 @@ class Carry:
     def lasted(self, part: str) -> Outcome:
         """Return how long a part of the carry lasted."""
         span = self.span(part)
-        return span if isinstance(span, NotMeasurable) else Measured(span[1] - span[0], self.quality)
+        if isinstance(span, NotMeasurable):
+            return span
+        return Measured(span[1] - span[0], self.sure(*SPANS[part][:2]))
+
+    def sure(self, *boundaries: str) -> float:
+        """Return the lowest quality of the events at these boundaries."""
+        return min((self.quality[name] for name in boundaries if name in self.quality), default=1.0)
 
     @cached_property
     def gyro_rest_rads(self) -> Floats:
@@ -236,11 +256,19 @@ def carries(cup: Take, coaster: Take | None = None) -> tuple[Carry, ...]:
         until_s = float(lifts[place + 1]["t_s"]) if place + 1 < len(lifts) else np.inf
         put_s = next((t for t in puts if lift_s < t < until_s), None)
         end_s = put_s if put_s is not None else min(until_s, cup.end_s + 1.0)
-        ons = [t for t in cup.times("pour_on") if lift_s <= t <= end_s]
-        offs = [t for t in cup.times("pour_off") if lift_s <= t <= end_s]
-        flows = tuple((on, next((t for t in offs if t > on), None)) for on in ons)
-        used = cup.events[(cup.events["t_s"] >= lift_s) & (cup.events["t_s"] <= end_s)]
-        found.append(Carry(cup, coaster, lift_s, put_s, flows, float(used["quality"].min(initial=1.0))))
+        inside = cup.events[(cup.events["t_s"] >= lift_s) & (cup.events["t_s"] <= end_s)]
+        ons, offs = (inside[inside["kind"] == kind] for kind in ("pour_on", "pour_off"))
+        flows = tuple(
+            (on, next((t for t in offs["t_s"].tolist() if t > on), None)) for on in ons["t_s"].tolist()
+        )
+        boundaries = (
+            ("lift", row),
+            ("on", ons[:1]),
+            ("off", offs[-1:]),
+            ("put", inside[inside["kind"] == "put"]),
+        )
+        quality = {name: float(rows["quality"].min(initial=1.0)) for name, rows in boundaries}
+        found.append(Carry(cup, coaster, lift_s, put_s, flows, quality))
     return tuple(found)
 
 

@@ -218,7 +218,7 @@ class Stops(PourMeasure):
     unit = "times"
 
     def of(self, take: Pours) -> Mapping[str, Outcome]:
-        return each(take.carries, lambda c: Measured(len(c.flows_s) - 1.0, c.quality), NO_POUR, sum)
+        return each(take.carries, lambda c: Measured(len(c.flows_s) - 1.0, c.sure("on", "off")), NO_POUR, sum)
 
 
 class TiltAtFlow(PourMeasure):
@@ -230,7 +230,7 @@ class TiltAtFlow(PourMeasure):
     direction = Direction.NEITHER
 
     def one(self, carry: Carry, take: Pours) -> Outcome:
-        return Measured(carry.tilt_at(carry.pour_on_s), carry.quality)
+        return Measured(carry.tilt_at(carry.pour_on_s), carry.sure("on"))
 
 
 class Count(PourMeasure):

@@ -168,7 +168,8 @@ def test_simulated_people_of_moderate_severity():
     for seed in (101, 102):
         scene = make_scene("cup", "moderate", seed)
         cases.append((scene.truth["cup"], segment.segment_cup(scene.tables["cup"], scene.rate_hz)))
-    assert f1(cases, ("lift", "put"), 0.05) >= 0.85
+    assert f1(cases, ("lift", "put"), 0.05) >= 0.95
+    assert f1(cases, ("lift", "put"), 0.02) >= 0.9
     for truth, found in cases:  # no bump and no failed lift is taken for a lift
         lifts = found["t_s"][found["kind"] == "lift"]
         assert matched(truth["t_s"][truth["kind"] == "lift"], lifts, 0.3) == len(lifts)

@@ -12,6 +12,7 @@
 
 enum { RING = 4096, FOOT = 0, INNER = 1, AX = 2, AY = 3, AZ = 4 };
 
+static const double PART = 0.65;    /* of a ramp that is fitted: its foot's side, for the far side tells little */
 static const double LEAST_N = 0.05; /* no cup is lighter; keeps divisions safe */
 
 typedef struct state {
@@ -72,13 +73,9 @@ static void lift(state *s, int64_t i, dk_events *events)
 {
     double high = s->zero + s->weight, quality;
     double low = dk_smaller(high - LEAST_N, mean(s, before(s, i, 0.06), i + 1));
-    double top = high - dk_larger(0.03 * s->weight, 2.0 * s->noise);
     int64_t first = before(s, i, 1.5), k = i;
-    while (k > first && at(s, k) < 0.5 * (low + high))
+    while (k > first && at(s, k) < low + PART * (high - low))
         k--;
-    while (k > first && at(s, k) < top)
-        k--;
-    k = before(s, k, 0.04) > first ? before(s, k, 0.04) : first;
     int64_t index = foot_of(s, k, i + 1, low, high, -1, &quality);
     double doubt = dk_smaller(1.0, fabs(low - s->zero) / s->weight * (s->zero_known ? 2.0 : 1.0));
     dk_events_add(events, DK_LIFT, 0, index, s->index, quality * (1.0 - doubt));
@@ -136,16 +133,16 @@ static double touch_n(const state *s) { return dk_larger(dk_larger(6.0 * s->nois
 /* The foot of the rise whose first sample above touch is start: fitted up to its first peak or plateau. */
 static int64_t rise(const state *s, int64_t start, int64_t from, int64_t to, double low, double high, double *quality)
 {
-    double peak = low, droop = dk_larger(0.15 * (high - low), 4.0 * s->noise);
+    double peak = low, droop = dk_larger(0.05 * (high - low), 4.0 * s->noise);
     int64_t k = start, top = start;
     for (; k < to; k++) {
         double y = at(s, k);
         if (y > peak)
             peak = y, top = k;
-        if (y > low + 0.95 * (high - low) || y < peak - droop)
+        if (y > low + PART * (high - low) || y < peak - droop)
             break;
     }
-    if (peak < low + 0.9 * (high - low))
+    if (peak < low + PART * (high - low))
         high = dk_larger(low + LEAST_N, peak), k = top;
     int64_t first = before(s, start, 0.25);
     return foot_of(s, first > from ? first : from, k + 1, low, high, 1, quality);
@@ -155,7 +152,7 @@ static int64_t rise(const state *s, int64_t start, int64_t from, int64_t to, dou
 static void put(state *s, int64_t i, dk_events *events)
 {
     double low = s->zero, high = dk_larger(low + LEAST_N, mean(s, before(s, i, 0.08), i + 1));
-    double touch = low + touch_n(s), quality;
+    double touch = low + dk_larger(5.0 * s->noise, 0.05 * (high - low)), quality;
     int64_t first = before(s, s->begin, 0.25), oldest = before(s, i, 1e9), start = i, index;
     first = first > oldest ? first : oldest;
     for (;;) {

@@ -108,32 +108,32 @@ static inline double dk_ramp_fit(const dk_ramp *r, int order, double *foot, doub
 static inline double dk_ramp_foot(const dk_ramp *r, double *misfit)
 {
     static const double quarter[DK_STEPS] = {0.25, 0.32635, 0.35944, 0.37857}; /* where a step is 1/4 */
-    double span = r->high - r->low, t25 = -1.0, t75 = -1.0;
+    double span = r->high - r->low, t25 = -1.0, t50 = -1.0;
     if (span == 0.0) {
         *misfit = 1.0;
         return (double)r->from;
     }
-    for (int64_t j = 0; j < r->to - r->from && t75 < 0.0; j++) {
+    for (int64_t j = 0; j < r->to - r->from && t50 < 0.0; j++) {
         int64_t i = r->side > 0 ? r->from + j : r->to - 1 - j;
         double part = (dk_ramp_at(r, i) - r->low) / span;
         if (t25 < 0.0 && part >= 0.25)
             t25 = (double)i;
-        if (part >= 0.75)
-            t75 = (double)i;
+        if (part >= 0.5)
+            t50 = (double)i;
     }
     double end = (double)(r->side > 0 ? r->to - 1 : r->from);
     t25 = t25 < 0.0 ? end : t25;
-    t75 = t75 < 0.0 ? end : t75;
+    t50 = t50 < 0.0 ? end : t50;
     double foot[DK_STEPS], sum[DK_STEPS], best = 0.0, n = (double)(r->to - r->from);
     for (int order = 0; order < DK_STEPS; order++) {
-        double length = dk_larger(1.0, r->side * (t75 - t25) / (1.0 - 2.0 * quarter[order]));
+        double length = dk_larger(1.0, r->side * (t50 - t25) / (0.5 - quarter[order]));
         foot[order] = t25 - r->side * quarter[order] * length;
         sum[order] = dk_ramp_fit(r, order, &foot[order], &length);
         best = order == 0 ? sum[0] : dk_smaller(best, sum[order]);
     }
     double weights = 0.0, feet = 0.0, noise = best / n + 1e-12;
     for (int order = 0; order < DK_STEPS; order++) {
-        double worse = 1.0 + (sum[order] - best) / noise / 16.0, w = worse * worse * worse * worse;
+        double worse = 1.0 + (sum[order] - best) / noise / 8.0, w = worse * worse * worse * worse;
         weights += 1.0 / (w * w), feet += foot[order] / (w * w);
     }
     *misfit = sqrt(best / n) / fabs(span);

@@ -12,6 +12,7 @@ from dexkit.segment.reference.ramp import Despike, Ramp, clip
 
 RING = 4096
 FOOT, INNER, AZ = 0, 1, 4
+PART = 0.65  # of a ramp that is fitted: its foot's side, for the far side tells little
 LEAST_N = 0.05  # no cup is lighter; keeps divisions safe
 
 
@@ -72,13 +73,10 @@ class CupSegmenter(ReferenceSegmenter):
         """Tell the lift: the end of the last fall from the weight."""
         high = self.zero + self.weight
         low = min(high - LEAST_N, self.mean(self.before(i, 0.06), i + 1))
-        top = high - max(0.03 * self.weight, 2.0 * self.noise)
         first, k = self.before(i, 1.5), i
-        while k > first and self.at(k) < 0.5 * (low + high):
+        while k > first and self.at(k) < low + PART * (high - low):
             k -= 1
-        while k > first and self.at(k) < top:
-            k -= 1
-        index, quality = self.foot_of(max(first, self.before(k, 0.04)), i + 1, low, high, -1)
+        index, quality = self.foot_of(k, i + 1, low, high, -1)
         doubt = min(1.0, abs(low - self.zero) / self.weight * (2.0 if self.zero_known else 1.0))
         self.add("lift", 0, index, self.index, quality * (1.0 - doubt))
         self.standing, self.zero, self.zero_known, self.begin = False, low, True, -1
@@ -139,16 +137,16 @@ class CupSegmenter(ReferenceSegmenter):
 
         It is fitted up to its first peak or plateau.
         """
-        peak, droop = low, max(0.15 * (high - low), 4.0 * self.noise)
+        peak, droop = low, max(0.05 * (high - low), 4.0 * self.noise)
         k = top = start
         while k < stop:
             y = self.at(k)
             if y > peak:
                 peak, top = y, k
-            if y > low + 0.95 * (high - low) or y < peak - droop:
+            if y > low + PART * (high - low) or y < peak - droop:
                 break
             k += 1
-        if peak < low + 0.9 * (high - low):
+        if peak < low + PART * (high - low):
             high, k = max(low + LEAST_N, peak), top
         return self.foot_of(max(first, self.before(start, 0.25)), k + 1, low, high, 1)
 
@@ -156,7 +154,7 @@ class CupSegmenter(ReferenceSegmenter):
         """Tell the put: the first of its contacts, those that a bounce leads to included."""
         low = self.zero
         high = max(low + LEAST_N, self.mean(self.before(i, 0.08), i + 1))
-        touch = low + self.touch_n()
+        touch = low + max(5.0 * self.noise, 0.05 * (high - low))
         first = max(self.before(self.begin, 0.25), self.before(i, 1e9))
         start = i
         while True:

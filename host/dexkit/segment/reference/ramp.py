@@ -100,26 +100,26 @@ class Ramp:
         span, side, n = self.high - self.low, self.side, float(self.stop - self.first)
         if span == 0.0:
             return float(self.first), 1.0
-        quarter = three_quarters = -1.0
+        quarter = half = -1.0
         for i in range(self.first, self.stop)[::side]:
             part = (self.at(i) - self.low) / span
             if quarter < 0.0 and part >= 0.25:
                 quarter = float(i)
-            if part >= 0.75:
-                three_quarters = float(i)
+            if part >= 0.5:
+                half = float(i)
                 break
         end = float(self.stop - 1 if side > 0 else self.first)
         quarter = end if quarter < 0.0 else quarter
-        three_quarters = end if three_quarters < 0.0 else three_quarters
+        half = end if half < 0.0 else half
         fits = []
         for order, share in enumerate(QUARTER):
-            length = max(1.0, side * (three_quarters - quarter) / (1.0 - 2.0 * share))
+            length = max(1.0, side * (half - quarter) / (0.5 - share))
             fits.append(self.fit(order, quarter - side * share * length, length))
         best = min(total for _, total in fits)
         weights = feet = 0.0
         noise = best / n + 1e-12
         for foot, total in fits:
-            worse = 1.0 + (total - best) / noise / 16.0
+            worse = 1.0 + (total - best) / noise / 8.0
             w = worse * worse * worse * worse
             weights += 1.0 / (w * w)
             feet += foot / (w * w)

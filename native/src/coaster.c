@@ -25,7 +25,7 @@
 #define LEAST_N 0.001                         /* a disturbance below this is not a force */
 #define LOOKBACK_S 0.25                       /* a force comes or goes within this */
 #define SETTLE_S 0.35                         /* straight for so long: the disturbance is over */
-#define SETTLE_N 0.02
+#define SETTLE_N 0.01
 #define LEAN_S 6.0 /* a hand that leans on the glass is remembered so long */
 
 #define CERTAIN 4.5 /* standard deviations that make a slope certain */
@@ -110,7 +110,7 @@ static void init(void *memory, double rate_hz, const double *settings)
     for (int k = 0; k < N_SCALES; k++)
         s->scales[k] = bins(s, SCALES_S[k], 4);
     s->lookback = bins(s, LOOKBACK_S, 2);
-    s->settle = bins(s, SETTLE_S, 4);
+    s->settle = bins(s, SETTLE_S, 6);
     s->confirm = bins(s, CONFIRM_S, 2);
     s->latest = bins(s, LATEST_S, 1);
     s->b = -1;
@@ -187,10 +187,10 @@ static void disturb(state *s, int64_t foot, double level, double peak)
         say_disturbed(s);
 }
 
-/* Begins a disturbance at the first bin that leaves the straight line before it. */
-static void find_foot(state *s)
+/* Begins a disturbance at the first of these bins that leaves the straight line before them. */
+static void find_foot(state *s, int64_t reach)
 {
-    int64_t b = s->b, end = later(s->since, b - s->lookback - 2), begin = later(s->since, end - s->settle);
+    int64_t b = s->b, end = later(s->since, b - reach), begin = later(s->since, end - s->settle);
     double level = at(s, begin), slope = 0.0;
     if (end - begin >= 3)
         slope = line(s, begin, end, &level);
@@ -220,10 +220,14 @@ static int force_came(state *s)
 {
     int64_t b = s->b;
     double newest = at(s, b), threshold = larger(s->force, 6.0 * sigma(s));
-    for (int64_t k = b - 1; k >= later(s->since, b - s->lookback); k--) {
+    if (s->state == FLOW || s->state == ENDING)
+        threshold += PUSHES_S[N_PUSHES - 1] * s->flow;
+    for (int64_t k = b - 1; k >= later(s->since, b - s->scales[N_SCALES - 1]); k--) {
         double change = newest - at(s, k);
-        if (change <= -threshold || change >= threshold + FASTEST_N_S * s->dt * (double)(b - k)) {
-            find_foot(s);
+        int64_t reach = b - k;
+        int rises = reach <= s->lookback && change >= threshold + FASTEST_N_S * s->dt * (double)reach;
+        if (change <= -threshold || rises) {
+            find_foot(s, later(reach, s->lookback) + 2);
             return 1;
         }
     }
@@ -258,15 +262,16 @@ static void wait_for_rest(state *s)
     int64_t b = s->b, begin = b - s->settle + 1;
     if (begin <= s->foot)
         return;
-    double level, slope = line(s, begin, b + 1, &level);
-    if (slope < -0.05 - 6.0 * sigma(s) || slope > FASTEST_N_S)
+    double n = s->settle, level, slope = line(s, begin, b + 1, &level);
+    double doubt = CERTAIN * sigma(s) / s->dt * sqrt(12.0 / (n * (n * n - 1.0)));
+    if (slope < -2.0 * s->limit - doubt || slope > FASTEST_N_S)
         return;
     double tolerance = larger(4.5 * sigma(s), SETTLE_N);
     for (int64_t k = begin; k <= b; k++)
         if (fabs(at(s, k) - (level + slope * s->dt * (double)(k - b))) > tolerance)
             return;
     s->disturbed = 0;
-    s->since = begin;
+    s->since = b - s->settle / 2;
     if (s->state == ENDING)
         s->state = FLOW;
     judge_step(s, level - slope * s->dt * (double)(b - begin));
@@ -379,8 +384,7 @@ static void begin_flow(state *s)
 {
     int64_t b = s->b, wide = later(s->scale, bins(s, 0.4, 1));
     int64_t first = later(later(s->since, s->alarm - 2 * wide - bins(s, 0.4, 1)), b - FIT + 1);
-    if (s->off >= 0.0)
-        first = later(first, sooner((int64_t)s->off, s->alarm - 3));
+    first = later(first, sooner(s->turn - 2, s->alarm - 3));
     if (!fit(s, first, sooner(b + 1, s->alarm + s->confirm), 1)) {
         s->state = IDLE;
         return;

@@ -25,7 +25,7 @@ FORCE = 0.6  # part of disturbed_n that the smoothed trace must show
 LEAST_N = 0.001  # a disturbance below this is not a force
 LOOKBACK_S = 0.25  # a force comes or goes within this
 SETTLE_S = 0.35  # straight for so long: the disturbance is over
-SETTLE_N = 0.02
+SETTLE_N = 0.01
 LEAN_S = 6.0  # a hand that leans on the glass is remembered so long
 
 CERTAIN = 4.5  # standard deviations that make a slope certain
@@ -60,7 +60,7 @@ class CoasterSegmenter(ReferenceSegmenter):
         self.pause = self.settings["pause_s"] / self.dt
         self.scales = [max(4, self.bins(span_s)) for span_s in SCALES_S]
         self.lookback = max(2, self.bins(LOOKBACK_S))
-        self.settle = max(4, self.bins(SETTLE_S))
+        self.settle = max(6, self.bins(SETTLE_S))
         self.confirm = max(2, self.bins(CONFIRM_S))
         self.window: list[float] = []
         self.sum, self.summed = 0.0, 0
@@ -170,17 +170,21 @@ class CoasterSegmenter(ReferenceSegmenter):
         """Begin a disturbance when a force came or went faster than liquid can; return whether it did."""
         b, newest = self.b, self.at(self.b)
         threshold = max(self.force, 6.0 * self.sigma())
-        for k in range(b - 1, max(self.since, b - self.lookback) - 1, -1):
+        if self.state in (FLOW, ENDING):
+            threshold += PUSHES_S[-1] * self.flow
+        for k in range(b - 1, max(self.since, b - self.scales[-1]) - 1, -1):
             change = newest - self.at(k)
-            if change <= -threshold or change >= threshold + FASTEST_N_S * self.dt * (b - k):
-                self.find_foot()
+            reach = b - k
+            rises = reach <= self.lookback and change >= threshold + FASTEST_N_S * self.dt * reach
+            if change <= -threshold or rises:
+                self.find_foot(max(reach, self.lookback) + 2)
                 return True
         return False
 
-    def find_foot(self) -> None:
-        """Begin a disturbance at the first bin that leaves the straight line before it."""
+    def find_foot(self, reach: int) -> None:
+        """Begin a disturbance at the first of these bins that leaves the straight line before them."""
         b = self.b
-        end = max(self.since, b - self.lookback - 2)
+        end = max(self.since, b - reach)
         begin = max(self.since, end - self.settle)
         level, slope = self.line(begin, end) if end - begin >= 3 else (self.at(begin), 0.0)
         slope = min(max(slope, 0.0), FASTEST_N_S) if self.state in (FLOW, ENDING) else 0.0
@@ -221,14 +225,15 @@ class CoasterSegmenter(ReferenceSegmenter):
         if begin <= self.foot:
             return
         level, slope = self.line(begin, b + 1)
-        if slope < -0.05 - 6.0 * self.sigma() or slope > FASTEST_N_S:
+        doubt = CERTAIN * self.sigma() / self.dt * math.sqrt(12.0 / (self.settle * (self.settle * self.settle - 1.0)))
+        if slope < -2.0 * self.limit - doubt or slope > FASTEST_N_S:
             return
         tolerance = max(4.5 * self.sigma(), SETTLE_N)
         for k in range(begin, b + 1):
             if abs(self.at(k) - (level + slope * self.dt * (k - b))) > tolerance:
                 return
         self.disturbed = False
-        self.since = begin
+        self.since = b - self.settle // 2
         if self.state == ENDING:
             self.state = FLOW
         self.judge_step(level - slope * self.dt * (b - begin))
@@ -281,8 +286,7 @@ class CoasterSegmenter(ReferenceSegmenter):
         b = self.b
         wide = max(self.scale, self.bins(0.4))
         first = max(self.since, self.alarm - 2 * wide - self.bins(0.4), b - FIT + 1)
-        if self.off >= 0.0:
-            first = max(first, min(int(self.off), self.alarm - 3))
+        first = max(first, min(self.turn - 2, self.alarm - 3))
         if not self.fit(first, min(b + 1, self.alarm + self.confirm), 1):
             self.state = IDLE
             return

@@ -140,7 +140,9 @@ class MeanFlow(PourMeasure):
 
     def one(self, pour: GlassPour) -> Outcome:
         flow_gs = pour.flow_gs
-        return flow_gs if isinstance(flow_gs, NotMeasurable) else Measured(float(flow_gs.mean()), pour.quality)
+        return (
+            flow_gs if isinstance(flow_gs, NotMeasurable) else Measured(float(flow_gs.mean()), pour.quality)
+        )
 
 
 class PeakFlow(PourMeasure):
@@ -203,7 +205,7 @@ class Spikes(GlassMeasure):
 
 
 class NotMeasured(GlassMeasure):
-    """Time in gaps, in which nothing was measured for more than three usual intervals; the notes name each."""
+    """Time in gaps, in which nothing was measured for over three usual intervals; the notes name each."""
 
     id = "coaster.lost_s"
     title = "Time not measured"
@@ -276,8 +278,8 @@ def _notes(glass: Glass) -> Iterator[str]:
     """Name what is odd about the trace."""
     for span in glass.disturbed:
         yield (
-            f"Disturbed from {span.start_s:.1f} to {span.end_s:.1f} s: the weight went down to {span.low_g:.1f} "
-            f"g ({span.low_s:.2f} s) and up to {span.high_g:.1f} g ({span.high_s:.2f} s)."
+            f"Disturbed from {span.start_s:.1f} to {span.end_s:.1f} s: the weight went down to "
+            f"{span.low_g:.1f} g ({span.low_s:.2f} s) and up to {span.high_g:.1f} g ({span.high_s:.2f} s)."
         )
     for spike in glass.spikes:
         yield f"Spike of {spike.size_g:+.1f} g at {spike.t_s:.2f} s, left out."

@@ -274,7 +274,9 @@ class Glass:
             return ()
         usual = np.median(np.lib.stride_tricks.sliding_window_view(weight_g, 5), axis=1)
         away = weight_g[2:-2] - usual
-        away[np.abs(weight_g[3:-1] - weight_g[1:-3]) >= SPIKE_G] = 0.0  # its neighbours differ: it is no single one
+        away[np.abs(weight_g[3:-1] - weight_g[1:-3]) >= SPIKE_G] = (
+            0.0  # its neighbours differ: it is no single one
+        )
         limit_g = max(SPIKE_G, 8.0 * self.noise_g)
         return tuple(
             Spike(float(t_s[at + 2]), float(away[at]))
@@ -303,10 +305,10 @@ def glass_of(recording: Recording) -> Glass:
     """Return what a coaster's or a scale's recording shows; raise InputError where it holds no weight."""
     raw = _grams(recording)
     good = np.isfinite(raw.values[:, 0])
-    if not np.any(good) or raw.t_s[-1] - raw.t_s[0] < SHORTEST_S:
+    span_s = float(raw.t_s[-1] - raw.t_s[0]) if len(raw.t_s) else 0.0
+    if not np.any(good) or span_s < SHORTEST_S:
         raise InputError(
-            f"The recording holds {int(good.sum())} weights in "
-            f"{float(raw.t_s[-1] - raw.t_s[0]) if len(raw.t_s) else 0.0:.1f} s; 0.5 s are needed. Probably it "
+            f"The recording holds {int(good.sum())} weights in {span_s:.1f} s; 0.5 s are needed. Probably it "
             "was stopped right after its start or the scale was not connected. Record the whole pour again."
         )
     rate_hz = min(max(1.0 / period_s(raw), RATE_LIMITS_HZ[0]), RATE_LIMITS_HZ[1])
@@ -332,7 +334,9 @@ def _grams(recording: Recording) -> RecordedStream:
     if "coaster/load" in recording.streams:
         load = recording.streams["coaster/load"]
         grams = load.values[:, load.columns.index("load_n")].astype(np.float64) / N_PER_G
-        return RecordedStream(load.name, ("weight_g",), load.t_s, grams[:, None].astype(np.float32), load.rate_hz)
+        return RecordedStream(
+            load.name, ("weight_g",), load.t_s, grams[:, None].astype(np.float32), load.rate_hz
+        )
     stream = recording.streams.get("weight")
     if stream is None or "weight_g" not in stream.columns:
         raise InputError(
@@ -340,6 +344,4 @@ def _grams(recording: Recording) -> RecordedStream:
             "another kind was imported. Import it with --columns t_s,weight_g."
         )
     column = stream.columns.index("weight_g")
-    return RecordedStream(
-        stream.name, ("weight_g",), stream.t_s, stream.values[:, [column]], stream.rate_hz
-    )
+    return RecordedStream(stream.name, ("weight_g",), stream.t_s, stream.values[:, [column]], stream.rate_hz)

@@ -8,6 +8,7 @@ from pathlib import Path
 from dexkit.errors import InputError
 from dexkit.recording import Recording, read
 from dexkit.recording.words import losses_in_words
+from dexkit.score.coaster import score_coaster
 from dexkit.score.force import score_force
 from dexkit.score.motion import score_motion
 from dexkit.score.objects import score_button_board, score_cup, score_pegboard
@@ -17,6 +18,8 @@ from dexkit.score.tapping import score_tapping
 #: How each kind of recording is scored.
 SCORERS: Mapping[str, Callable[[Recording], Scored]] = {
     "cup": score_cup,
+    "coaster": score_coaster,
+    "weight": score_coaster,
     "button_board": score_button_board,
     "pegboard": score_pegboard,
     "force": score_force,

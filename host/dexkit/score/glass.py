@@ -313,8 +313,8 @@ def glass_of(recording: Recording) -> Glass:
         )
     if not np.any(raw.values[good, 0] != raw.values[good, 0][0]):
         raise InputError(
-            "The weight stays the same in the whole recording. Probably the scale was not connected or nothing "
-            "was poured. Check the cable, record again."
+            "The weight stays the same in the whole recording. Probably the scale was not connected or "
+            "nothing was poured. Check the cable, record again."
         )
     rate_hz = min(max(1.0 / period_s(raw), RATE_LIMITS_HZ[0]), RATE_LIMITS_HZ[1])
     load_n, rate_hz, t0_s = table(recording, "coaster", rate_hz)

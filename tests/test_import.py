@@ -107,6 +107,15 @@ def test_a_foreign_clock_starts_at_zero_and_its_start_is_kept(csv_file):
     assert recording.meta["time_zero"] == "380180977 ms"
 
 
+def test_a_time_without_a_unit_is_taken_as_seconds_and_that_is_said(csv_file):
+    for columns in ("Time,weight_g", "t_s,weight_g", "t_s=Time,weight_g"):
+        recording = read_csv("weight", csv_file("Time,Weight (g)\n0.5,1\n0.75,2\n"), columns)
+        assert recording.streams["weight"].t_s.tolist() == [0.5, 0.75]
+        assert recording.meta["time"] == "column 'Time' taken as seconds"
+    with pytest.raises(InputError, match="no column 't_ms'"):
+        read_csv("weight", csv_file("Time,weight_g\n0,1\n"), "t_ms,weight_g")
+
+
 def test_a_regular_table_has_a_rate(csv_file):
     text = "".join(f"{i / 50},{i}\n" for i in range(100))
     assert read_csv("weight", csv_file(text), "t_s,weight_g").streams["weight"].rate_hz == pytest.approx(50.0)

@@ -33,7 +33,7 @@ _HEAD_AND_CHANNEL = struct.Struct("<BQH")
 _ZSTD = b"\x04\x00\x00\x00zstd"
 _METADATA = b"\x06\x00\x00\x00dexkit"
 _DATA_END = _HEAD.pack(Opcode.DATA_END, 4)
-_LARGEST_CHUNK = 1 << 28
+_LARGEST_CHUNK = 1 << 24
 _KNOWN = frozenset(int(opcode) for opcode in Opcode)
 # Plain numbers, since a lookup in an enumeration costs as much as reading a record.
 _OP_CHUNK, _OP_MESSAGE, _OP_MESSAGE_INDEX = int(Opcode.CHUNK), int(Opcode.MESSAGE), int(Opcode.MESSAGE_INDEX)

@@ -149,6 +149,9 @@ def read_csv(kind: str, path: str | Path, columns: str, *, rate_hz: float | None
         assert rate_hz is not None, "_time_and_values asks for one of both"
         t_s = np.arange(len(sheet.rows)) / rate_hz
     else:
+        header = sheet.header[places[time.name]] if sheet.header else ""
+        if _SECONDS.fullmatch(header):
+            meta["time"] = f"column '{header}' taken as seconds"
         t_s, origin = _times(sheet, places[time.name], TIME_UNITS[time.name])
         rate_hz = _rate(t_s)
         if origin:
@@ -259,6 +262,8 @@ def _places(wanted: Sequence[Column], sheet: Sheet) -> dict[str, int]:
         names = [name for name in sheet.header if name == column.place] or [
             name for name in sheet.header if _plain(name) == _plain(column.place)
         ]
+        if not names and column.name == "t_s" and not column.stated:
+            names = [name for name in sheet.header if _SECONDS.fullmatch(name)]
         if len(names) > 1:
             raise InputError(f"{sheet.path} has {len(names)} columns '{column.place}': take it by number.")
         if names:

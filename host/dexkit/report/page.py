@@ -218,8 +218,10 @@ def write_index(entries: Sequence[tuple[str, Result]], path: Path) -> None:
         kind = OBJECT_WORDS.get(result.recording.object_kind, result.recording.object_kind)
         meta = result.recording.meta
         facts = ", ".join(meta[fact] for fact in SHOWN_FACTS if meta.get(fact))
+        test = meta.get("test", "")
+        title = f"{kind}: {TEST_WORDS.get(test, test)}" if test else kind
         items.append(
-            f'<section><h2><a href="{escape(href)}">{escape(kind)}</a></h2>'
+            f'<section><h2><a href="{escape(href)}">{escape(title)}</a></h2>'
             f'<p class="facts">{escape(facts)}</p>'
             f"{''.join(_headlines(result.scored.values))}</section>"
         )

@@ -18,6 +18,8 @@ TOP = 24
 COLUMNS = PLOT
 #: Labels of events closer than this are left out; the line and its tooltip stay.
 LABEL_GAP = 12
+#: With more events than this on a curve only the first of each kind is named.
+CROWDED = 12
 
 Floats = NDArray[np.float64]
 
@@ -146,12 +148,15 @@ def _events(trace: Trace, scored: Scored) -> list[tuple[float, str]]:
 def _marks(trace: Trace, scored: Scored, axis: Axis, y0: float) -> Iterator[str]:
     """Yield a line for each event across its plot, with its name where there is room."""
     free_x = -1e9
-    for t_s, kind in _events(trace, scored):
+    events = _events(trace, scored)
+    named: set[str] = set()
+    for t_s, kind in events:
         x, word = axis.x(t_s), EVENT_WORDS.get(kind, kind)
         style = "warn" if kind in WARNING_KINDS else "mark"
         yield f'<g class="{style}"><title>{escape(word)}, {t_s:.2f} s</title>'
         yield f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{y0:g}" y2="{y0 + CURVE_HEIGHT}"/>'
-        if x - free_x >= LABEL_GAP:
+        if x - free_x >= LABEL_GAP and not (len(events) > CROWDED and kind in named):
+            named.add(kind)
             at = x + 5 if x < LEFT + PLOT - 14 else x - 14
             turned = f'x="{at:.1f}" y="{y0 + 4:g}" transform="rotate(90 {at:.1f} {y0 + 4:g})"'
             yield f"<text {turned}>{escape(word)}</text>"
@@ -186,6 +191,7 @@ def _row(trace: Trace, scored: Scored, axis: Axis, y0: float) -> Iterator[str]:
 def _bands(bands: Sequence[Band], axis: Axis, bottom: float) -> Iterator[str]:
     """Yield the stretches behind the curves, with their names above where there is room."""
     free_x = 0.0
+    named: set[str] = set()
     for number, band in enumerate(sorted(bands, key=lambda b: (b.start_s, b.end_s))):
         x1, x2 = axis.x(band.start_s), axis.x(band.end_s)
         style = f"phase{number % 2}" if band.kind == "phase" else band.kind
@@ -196,7 +202,8 @@ def _bands(bands: Sequence[Band], axis: Axis, bottom: float) -> Iterator[str]:
         if band.kind == "phase" and x2 - x1 < 6.4 * len(text):
             text = text.rpartition(" ")[2]
         room = 6.4 * len(text)
-        if x1 >= free_x and (band.kind != "phase" or x2 - x1 >= room):
+        if x1 >= free_x and (x2 - x1 >= room if band.kind == "phase" else text not in named):
+            named.add(text)
             yield f'<text x="{x1 + 2:.1f}" y="{TOP - 8}" class="band">{escape(text)}</text>'
             free_x = x1 + room + 8
 

@@ -39,8 +39,9 @@ def score_cup(recording: Recording) -> Scored:
         events = events[np.argsort(events["t_s"], kind="stable")]
         bands += lost_bands(coaster)
         bands += [Band(t, t + 0.5, "disturbed", "a hand at the glass") for t in coaster.times("disturbed")]
-    for carry in found:
-        bands += _parts(carry)
+    bands += [band for carry in holds.carries for band in _parts(carry, "")]
+    for place, carry in enumerate(pours.carries, 1):
+        bands += _parts(carry, f" {place}" if len(pours.carries) > 1 else "")
     return Scored(
         (*values(POUR_MEASURES, pours), *values(hold.MEASURES, holds)),
         events,
@@ -49,12 +50,12 @@ def score_cup(recording: Recording) -> Scored:
     )
 
 
-def _parts(carry: Carry) -> Iterator[Band]:
-    """Return the parts of a carry as bands."""
+def _parts(carry: Carry, place: str) -> Iterator[Band]:
+    """Yield the parts of a carry as bands, numbered where there are several carries."""
     for part in SHOWN_PARTS if carry.poured else ("lift", "whole"):
         span = carry.span(part)
         if isinstance(span, tuple) and span[1] > span[0]:
-            yield Band(*span, "phase", "in the air" if part == "whole" else part)
+            yield Band(*span, "phase", "in the air" if part == "whole" else part + place)
 
 
 def _cup_traces(cup: Take, coaster: Take | None) -> Iterator[Trace]:

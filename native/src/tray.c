@@ -164,7 +164,9 @@ static void measure_noise(tray *t)
     } else if (t->var < 0.25 * t->noise_var) {
         t->noise_var += 0.2 * (t->var - t->noise_var);
     } else if (window_is_calm(t)) {
-        t->noise_var += 0.02 * (t->var - t->noise_var);
+        if (t->heard < 50)
+            t->heard++;
+        t->noise_var += (t->var - t->noise_var) / (double)(t->heard + 4);
         t->restless = 0;
     } else if ((double)t->restless > 5.0 * t->per_s) {
         t->noise_var *= 1.02;

@@ -31,6 +31,7 @@ typedef struct tray {
     int64_t blocks;    /* blocks done */
     double mean, var, trend; /* of the window */
     double noise_var, noise_n;
+    int64_t heard;     /* calm windows that the noise rests on */
     double alarm_n;    /* a sample this far off the calm level begins an episode */
     int calm;          /* the level is known and nothing happens */
     double level;

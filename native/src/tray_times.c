@@ -1,6 +1,6 @@
 /* When a hand left the tray, and when each peg came down: looked up in the remembered samples after an episode.
  * In C with tray.c, which asks. */
-#include <math.h> // fabs, floor, fmin, INFINITY
+#include <math.h> // ceil, fabs, floor, fmin, INFINITY
 #include "tray_times.h"
 
 static double recall(const tray *t, int64_t sample)
@@ -22,6 +22,12 @@ static double larger(double a, double b)
 static int64_t later(int64_t a, int64_t b)
 {
     return a > b ? a : b;
+}
+
+/* Samples of a spike: what is over within 5 ms stands alone. */
+static int64_t lone(const tray *t)
+{
+    return later(1, (int64_t)ceil(0.005 * (double)t->block * t->per_s - 1e-9));
 }
 
 /* The first sample to look at: a little before the episode, if still remembered. */
@@ -48,15 +54,18 @@ static int64_t change_point(const tray *t, int64_t now)
     return best;
 }
 
+static int is_away(const tray *t, int64_t sample)
+{
+    return fabs(recall(t, sample) - t->calm_mean) > 3.5 * t->noise_n;
+}
+
 int64_t tray_contact_end(const tray *t, int64_t now)
 {
-    double limit = 3.0 * t->noise_n;
-    int64_t first = oldest(t, now) + 2;
+    int64_t alone = lone(t), first = oldest(t, now) + 2 * alone;
     for (int64_t sample = now; sample >= first; sample--) {
-        if (fabs(recall(t, sample) - t->calm_mean) > limit
-            && (fabs(recall(t, sample - 1) - t->calm_mean) > limit
-                || fabs(recall(t, sample - 2) - t->calm_mean) > limit))
-            return sample + 1;
+        for (int64_t other = alone; is_away(t, sample) && other <= 2 * alone; other++)
+            if (is_away(t, sample - other))
+                return sample + 1;
     }
     return change_point(t, now);
 }
@@ -64,14 +73,16 @@ int64_t tray_contact_end(const tray *t, int64_t now)
 /* The first sample above the calm before that does not stand alone. */
 static int64_t contact_begin(const tray *t, int64_t now)
 {
-    int64_t near = samples_in(t, 0.1), candidate = -1;
+    int64_t near = samples_in(t, 0.1), alone = lone(t), candidate = -1;
     double limit = 3.0 * t->noise_n;
     int strong = 0;
     for (int64_t sample = oldest(t, now); sample <= now; sample++) {
         double above = recall(t, sample) - t->level;
         if (above <= limit)
             continue;
-        if (candidate >= 0 && sample - candidate <= (strong ? near : 2))
+        if (candidate >= 0 && sample - candidate < alone)
+            continue;
+        if (candidate >= 0 && sample - candidate <= (strong ? near : 2 * alone))
             return candidate;
         if (candidate < 0 || sample - candidate > near || !strong) {
             candidate = sample;

@@ -33,6 +33,8 @@ class Tray:
     def __init__(self, rate_hz: float) -> None:
         self.block = max(1, math.floor(BLOCK_S * rate_hz + 0.5))
         self.per_s = rate_hz / self.block  # blocks in a second
+        # Samples of a spike: what is over within 5 ms stands alone.
+        self.lone = max(1, math.ceil(0.005 * self.block * self.per_s - 1e-9))
         self.memory = [0.0] * MEMORY
         self.first = -1  # first sample measured
         self.zero = 0.0  # its value: sums are taken from here
@@ -43,6 +45,7 @@ class Tray:
         self.blocks = 0  # blocks done
         self.mean = self.var = self.trend = 0.0  # of the window
         self.noise_var = math.inf
+        self.heard = 0  # calm windows that the noise rests on
         self.noise_n = self.alarm_n = math.inf  # its root, and how far off the level a sample alarms
         self.calm = False  # the level is known and nothing happens
         self.level = 0.0
@@ -123,7 +126,8 @@ class Tray:
         elif self.var < 0.25 * self.noise_var:
             self.noise_var += 0.2 * (self.var - self.noise_var)
         elif self._window_is_calm():
-            self.noise_var += 0.02 * (self.var - self.noise_var)
+            self.heard = min(self.heard + 1, 50)
+            self.noise_var += (self.var - self.noise_var) / (self.heard + 4)
             self.restless = 0
         elif self.restless > 5.0 * self.per_s:
             self.noise_var *= 1.02
@@ -240,20 +244,16 @@ class Tray:
         before = math.floor(0.15 * self.block * self.per_s)
         return max(self.began - before, self.settled, now - MEMORY + 1, self.first)
 
-    def _away(self, sample: int, level: float, limit: float) -> bool:
-        return math.fabs(self.memory[sample % MEMORY] - level) > limit
+    def _is_away(self, sample: int) -> bool:
+        return math.fabs(self.memory[sample % MEMORY] - self.calm_mean) > 3.5 * self.noise_n
 
     def _contact_end(self, now: int) -> int:
-        """Return the sample after the last two of three in a row that are away from the calm at the end."""
-        limit = 3.0 * self.noise_n
-        sample = now
-        oldest = self._oldest(now) + 2
-        while sample >= oldest:
-            if self._away(sample, self.calm_mean, limit) and (
-                self._away(sample - 1, self.calm_mean, limit) or self._away(sample - 2, self.calm_mean, limit)
+        """Return the sample after the last one that is away from the calm at the end, and not alone in this."""
+        for sample in range(now, self._oldest(now) + 2 * self.lone - 1, -1):
+            if self._is_away(sample) and any(
+                self._is_away(sample - other) for other in range(self.lone, 2 * self.lone + 1)
             ):
                 return sample + 1
-            sample -= 1
         return self._change_point(now)
 
     def _contact_begin(self, now: int) -> int:
@@ -265,7 +265,9 @@ class Tray:
             above = self.memory[sample % MEMORY] - self.level
             if above <= limit:
                 continue
-            if candidate >= 0 and sample - candidate <= (near if strong else 2):
+            if candidate >= 0 and sample - candidate < self.lone:
+                continue
+            if candidate >= 0 and sample - candidate <= (near if strong else 2 * self.lone):
                 return candidate
             if candidate < 0 or sample - candidate > near or not strong:
                 candidate = sample

@@ -22,6 +22,9 @@ void tray_init(tray *t, double rate_hz)
     if (t->block < 1)
         t->block = 1;
     t->per_s = rate_hz / (double)t->block;
+    double root = sqrt((double)(TRAY_WINDOW * t->block));
+    t->calmest = 1.0 + 4.0 / root;
+    t->calm_limit = 1.0 + 7.0 / root;
     t->first = t->began = t->settled = -1;
     t->noise_var = t->noise_n = t->alarm_n = INFINITY;
 }
@@ -151,7 +154,7 @@ static void measure_window(tray *t)
 
 static int window_is_calm(const tray *t)
 {
-    return t->var <= 2.5 * t->noise_var && t->trend <= 4.5 * mean_error_n(t, 2);
+    return t->var <= t->calm_limit * t->noise_var && t->trend <= 4.5 * mean_error_n(t, 2);
 }
 
 /* Learns the noise from calm windows; before any, from the calmest of the first half second. */
@@ -160,7 +163,7 @@ static void measure_noise(tray *t)
     double floor_var = QUIETEST_N * QUIETEST_N;
     t->restless++;
     if (t->level_blocks == 0 && (t->blocks == TRAY_WINDOW || (double)t->blocks < 0.5 * t->per_s)) {
-        t->noise_var = fmin(t->noise_var, larger(1.5 * t->var, floor_var));
+        t->noise_var = fmin(t->noise_var, larger(t->calmest * t->var, floor_var));
     } else if (t->var < 0.25 * t->noise_var) {
         t->noise_var += 0.2 * (t->var - t->noise_var);
     } else if (window_is_calm(t)) {

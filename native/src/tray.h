@@ -23,6 +23,8 @@ typedef struct tray_verdict {
 typedef struct tray {
     int64_t block;     /* samples in a block, the grain in which the tray is judged */
     double per_s;      /* blocks in a second */
+    double calmest;    /* noise over the variance of the calmest of some windows */
+    double calm_limit; /* no calm window varies by more than this, over noise */
     int64_t first;     /* first sample measured, or -1 */
     double zero;       /* its value: sums are taken from here */
     int64_t n;         /* samples in the open block */

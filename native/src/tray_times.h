@@ -4,7 +4,7 @@
 
 #include "tray.h"
 
-/* The sample after the last one that is away from the calm at the end, and not alone in this. */
+/* The sample after the last one that is away from the calm at the end, and not alone. */
 int64_t tray_contact_end(const tray *t, int64_t now);
 
 /* The first contact of each peg that has come. */

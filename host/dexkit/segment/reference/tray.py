@@ -33,6 +33,9 @@ class Tray:
     def __init__(self, rate_hz: float) -> None:
         self.block = max(1, math.floor(BLOCK_S * rate_hz + 0.5))
         self.per_s = rate_hz / self.block  # blocks in a second
+        root = math.sqrt(WINDOW * self.block)
+        self.calmest = 1.0 + 4.0 / root  # noise over the variance of the calmest of some windows
+        self.calm_limit = 1.0 + 7.0 / root  # no calm window varies by more than this, over noise
         # Samples of a spike: what is over within 5 ms stands alone.
         self.lone = max(1, math.ceil(0.005 * self.block * self.per_s - 1e-9))
         self.memory = [0.0] * MEMORY
@@ -122,7 +125,7 @@ class Tray:
         floor = QUIETEST_N * QUIETEST_N
         self.restless += 1
         if self.level_blocks == 0 and (self.blocks == WINDOW or self.blocks < 0.5 * self.per_s):
-            self.noise_var = min(self.noise_var, max(1.5 * self.var, floor))
+            self.noise_var = min(self.noise_var, max(self.calmest * self.var, floor))
         elif self.var < 0.25 * self.noise_var:
             self.noise_var += 0.2 * (self.var - self.noise_var)
         elif self._window_is_calm():
@@ -136,7 +139,7 @@ class Tray:
         self.alarm_n = 5.0 * self.noise_n
 
     def _window_is_calm(self) -> bool:
-        return self.var <= 2.5 * self.noise_var and self.trend <= 4.5 * self._mean_error_n(2)
+        return self.var <= self.calm_limit * self.noise_var and self.trend <= 4.5 * self._mean_error_n(2)
 
     def _mean_error_n(self, blocks: int) -> float:
         """Return the noise of a mean over this many blocks."""
@@ -248,7 +251,7 @@ class Tray:
         return math.fabs(self.memory[sample % MEMORY] - self.calm_mean) > 3.5 * self.noise_n
 
     def _contact_end(self, now: int) -> int:
-        """Return the sample after the last one that is away from the calm at the end, and not alone in this."""
+        """Return the sample after the last one that is away from the calm at the end, and not alone."""
         for sample in range(now, self._oldest(now) + 2 * self.lone - 1, -1):
             if self._is_away(sample) and any(
                 self._is_away(sample - other) for other in range(self.lone, 2 * self.lone + 1)

@@ -142,7 +142,7 @@ static void find_foot(state *s, int64_t reach)
 static int force_came(state *s)
 {
     int64_t b = s->trace.b;
-    double newest = at(s, b), threshold = dk_larger(s->force, 6.0 * dk_trace_sigma(&s->trace));
+    double newest = at(s, b), threshold = dk_larger(s->force, 7.5 * dk_trace_sigma(&s->trace));
     if (s->state == FLOW || s->state == ENDING)
         threshold += dk_flow_fit_push(s->flow);
     for (int64_t k = b - 1; k >= dk_later(s->since, b - s->scales[N_SCALES - 1]); k--) {

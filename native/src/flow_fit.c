@@ -39,6 +39,7 @@ static int weigh(dk_flow_fit *f, int n_tried, const double *best_of, double vari
         const dk_trial *t = &f->tried[k];
         double weight = 1.0 - (t->error / unit + f->against[t->push] - least) / 9.0;
         if (weight > 0.0) {
+            weight *= weight;
             total += weight;
             place += weight * t->place;
             square += weight * t->place * t->place;

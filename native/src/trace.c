@@ -17,7 +17,7 @@ void dk_trace_init(dk_trace *t, double rate_hz)
     int per_bin = (int)(rate_hz / BINS_PER_S + 0.5);
     t->per_bin = per_bin > 1 ? per_bin : 1;
     t->dt = t->per_bin / rate_hz;
-    t->taps = rate_hz >= 150.0 ? 5 : rate_hz >= 40.0 ? 3 : 1;
+    t->taps = rate_hz >= 149.0 ? 5 : rate_hz >= 39.0 ? 3 : 1;
     t->b = -1;
 }
 

@@ -27,6 +27,8 @@ STEADY_S = 0.5
 SETTLED_S = 0.8
 #: ... which means within this of a line, or within six times its noise (PROPOSED).
 STRAIGHT_G = 2.0
+#: What a disturbance did may begin this much before its event (PROPOSED).
+LEAD_S = 0.1
 #: Flow below which a pour is interrupted, and for how long (PROPOSED; the flow limit of docs/events.md).
 STOP_G_S, STOP_S = 1.0, 0.2
 #: A single sample further than this from its neighbours' median is a spike (PROPOSED).
@@ -84,7 +86,7 @@ class GlassPour:
             after_g = at_end_g  # the weight fell right afterwards: that is no liquid
         total_g = after_g - glass.level(self.on_s, -1)
         lost_s = 0.0
-        spans = [(span.start_s, span.end_s) for span in self.disturbances]
+        spans = [(span.start_s - LEAD_S, span.end_s) for span in self.disturbances]
         for start_s, end_s in [*spans, *glass.lost_s]:
             start_s, end_s = max(start_s, self.on_s), min(end_s, self.off_s)
             if start_s < end_s:

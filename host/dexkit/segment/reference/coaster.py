@@ -88,7 +88,7 @@ class CoasterSegmenter(ReferenceSegmenter):
     def force_came(self) -> bool:
         """Begin a disturbance when a force came or went faster than liquid can; return whether it did."""
         b, newest = self.trace.b, self.trace.at(self.trace.b)
-        threshold = max(self.force, 6.0 * self.trace.sigma())
+        threshold = max(self.force, 7.5 * self.trace.sigma())
         if self.state in (FLOW, ENDING):
             threshold += push(self.flow)
         for k in range(b - 1, max(self.since, b - self.scales[-1]) - 1, -1):

@@ -117,6 +117,7 @@ class FlowFit:
         for trial in tried:
             weight = 1.0 - (trial.error / unit + self.against[trial.push] - least) / 9.0
             if weight > 0.0:
+                weight *= weight
                 total += weight
                 place += weight * trial.place
                 square += weight * trial.place * trial.place

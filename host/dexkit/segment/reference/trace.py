@@ -17,7 +17,7 @@ class Trace:
     def __init__(self, rate_hz: float) -> None:
         self.per_bin = max(1, int(rate_hz / BINS_PER_S + 0.5))
         self.dt = self.per_bin / rate_hz  # seconds per bin
-        self.taps = 5 if rate_hz >= 150.0 else 3 if rate_hz >= 40.0 else 1
+        self.taps = 5 if rate_hz >= 149.0 else 3 if rate_hz >= 39.0 else 1
         self.window: list[float] = []
         self.sum, self.summed = 0.0, 0
         self.x = [0.0] * RING

@@ -1,0 +1,132 @@
+"""Scores of a glass's weight: known grams come back, disturbances add nothing, oddities are named."""
+
+import numpy as np
+import pytest
+
+from dexkit.errors import InputError
+from dexkit.recording import Recording, Stream
+from dexkit.recording.foreign import read_csv
+from dexkit.score.coaster import score_coaster
+from dexkit.score.scoring import score
+
+
+def weight(t_s, weight_g, rate_hz=None):
+    """Return a scale's recording."""
+    values = np.asarray(weight_g, np.float32)[:, np.newaxis]
+    return Recording(
+        "weight", {}, {"weight": Stream("weight", ("weight_g",), np.asarray(t_s), values, rate_hz)}
+    )
+
+
+def pours(*grams, rate_hz=40.0, noise_g=0.05, seed=3):
+    """Return times and weights of these pours at 20 g/s, the first at 4 s, 4 s of rest after each."""
+    corners, level = [(0.0, 0.0), (4.0, 0.0)], 0.0
+    for size in grams:
+        level += size
+        corners += [(corners[-1][0] + size / 20.0, level), (corners[-1][0] + size / 20.0 + 4.0, level)]
+    t_s = np.arange(int(corners[-1][0] * rate_hz)) / rate_hz
+    at, of = np.array(corners).T
+    return t_s, np.interp(t_s, at, of) + np.random.default_rng(seed).normal(0.0, noise_g, len(t_s))
+
+
+def numbers(scored):
+    """Return the values by id."""
+    return {value.id: value.value for value in scored.values}
+
+
+def test_every_pour_is_weighed():
+    found = numbers(score_coaster(weight(*pours(60.0, 90.0))))
+    assert found["coaster.pours"] == 2
+    assert found["coaster.pour_g.1"] == pytest.approx(60.0, abs=0.5)
+    assert found["coaster.pour_g.2"] == pytest.approx(90.0, abs=0.5)
+    assert found["coaster.received_g"] == pytest.approx(150.0, abs=0.7)
+    assert found["coaster.final_g"] == pytest.approx(150.0, abs=0.2)
+    assert found["coaster.flow_mean_g_s.2"] == pytest.approx(20.0, rel=0.1)
+    assert found["coaster.pour_s.2"] == pytest.approx(4.5, abs=0.2)
+    assert found["coaster.flow_cv"] < 0.15
+
+
+def test_a_fuller_glass_put_in_is_not_received():
+    t_s, weight_g = pours(60.0, 40.0)
+    away = (t_s > 8.5) & (t_s < 9.7)
+    weight_g[away] = -200.0
+    weight_g[t_s >= 9.7] += 150.0
+    scored = score_coaster(weight(t_s, weight_g))
+    found = numbers(scored)
+    assert found["coaster.received_g"] == pytest.approx(100.0, abs=1.0)
+    assert found["coaster.final_g"] == pytest.approx(250.0, abs=0.5)
+    assert found["coaster.disturbed"] == 1
+    assert any("-200" in note for note in scored.notes)
+
+
+def test_a_knock_during_a_pour_adds_nothing():
+    t_s, weight_g = pours(80.0)
+    weight_g[(t_s > 6.0) & (t_s < 6.15)] += 80.0
+    scored = score_coaster(weight(t_s, weight_g))
+    (grams,) = [value for value in scored.values if value.id == "coaster.pour_g.1"]
+    assert 55.0 < grams.value <= 80.5  # what came during the knock is left out
+    assert grams.quality < 0.95
+    cv = next(value for value in scored.values if value.id == "coaster.flow_cv")
+    assert cv.value is None and "disturbed" in cv.reason
+
+
+def test_gaps_spikes_missing_and_negative_weights_are_counted_and_named():
+    t_s, weight_g = pours(60.0)
+    weight_g[40] += 70.0
+    weight_g[60:63] = np.nan
+    weight_g -= 1.0
+    keep = (t_s < 8.0) | (t_s > 9.46)
+    scored = score_coaster(weight(t_s[keep], weight_g[keep]))
+    found = numbers(scored)
+    assert found["coaster.spikes"] == 1
+    assert found["coaster.missing"] == 3
+    assert found["coaster.negative"] == np.count_nonzero(weight_g[keep] < 0.0)
+    assert found["coaster.lost_s"] == pytest.approx(1.6, abs=0.1)
+    told = " ".join(scored.notes)
+    assert "+70" in told and "1.00 s" in told and "Nothing was measured for 1.5 s" in told
+
+
+def test_liquid_that_still_runs_has_no_final_weight():
+    t_s, weight_g = pours(100.0)
+    scored = score_coaster(weight(t_s[t_s < 7.0], weight_g[t_s < 7.0]))
+    final = scored.values[0]
+    assert final.value is None and "ended" in final.reason
+    assert numbers(scored)["coaster.received_g"] == pytest.approx(60.0, abs=3.0)
+
+
+def test_a_coaster_s_newtons_are_the_same_grams():
+    t_s, weight_g = pours(60.0)
+    values = (weight_g * 9.80665e-3).astype(np.float32)[:, np.newaxis]
+    stream = Stream("coaster/load", ("load_n",), t_s, values, 40.0)
+    of_coaster = numbers(score(Recording("coaster", {}, {"coaster/load": stream})).scored)
+    of_scale = numbers(score(weight(t_s, weight_g, 40.0)).scored)
+    assert of_coaster["coaster.received_g"] == pytest.approx(of_scale["coaster.received_g"], abs=0.01)
+
+
+@pytest.mark.parametrize("weights", [[], [1.0], [np.nan] * 100, [5.0] * 100])
+def test_what_cannot_be_scored_is_refused_in_one_line(weights):
+    with pytest.raises(InputError) as error:
+        score_coaster(weight(np.arange(len(weights)) * 0.1, weights))
+    assert "\n" not in str(error.value)
+
+
+def test_the_brew_on_a_kitchen_scale(shared_data):
+    path = shared_data / "pour-over-scale" / "beanconqueror_beverage_weight.csv"
+    scored = score_coaster(read_csv("weight", path, "t_s,weight_g"))
+    found = numbers(scored)
+    assert found["coaster.final_g"] == pytest.approx(151.1, abs=0.5)  # the quantity written down by its owner
+    assert found["coaster.pours"] == 3
+    # By eye: 0 to 33.1 g, 32.9 to 103.5 g, 103.4 to 151.8 g; the glass was handled twice between.
+    assert found["coaster.received_g"] == pytest.approx(33.1 + 70.6 + 48.4, abs=1.5)
+    told = " ".join(scored.notes)
+    assert "-53.0 g" in told and "161.8 g" in told and "8.8 s" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "negative"), [("beanconqueror.csv", 61), ("beanconqueror_temperature.csv", 0)]
+)
+def test_handled_cups_are_told(shared_data, name, negative):
+    scored = score_coaster(read_csv("weight", shared_data / "pour-over-scale" / name, "t_s,weight_g"))
+    found = numbers(scored)
+    assert found["coaster.negative"] == negative
+    assert found["coaster.final_g"] == pytest.approx(47.7 if negative else 0.0, abs=0.1)

@@ -41,7 +41,7 @@ def score_cup(recording: Recording) -> Scored:
         bands += [Band(t, t + 0.5, "disturbed", "a hand at the glass") for t in coaster.times("disturbed")]
     bands += [band for carry in holds.carries for band in _parts(carry, "")]
     for place, carry in enumerate(pours.carries, 1):
-        bands += _parts(carry, f" {place}" if len(pours.carries) > 1 else "")
+        bands += _parts(carry, str(place) if len(pours.carries) > 1 else "")
     return Scored(
         (*values(POUR_MEASURES, pours), *values(hold.MEASURES, holds)),
         events,
@@ -51,11 +51,14 @@ def score_cup(recording: Recording) -> Scored:
 
 
 def _parts(carry: Carry, place: str) -> Iterator[Band]:
-    """Yield the parts of a carry as bands, numbered where there are several carries."""
+    """Yield the parts of a carry as bands; where there are several, each as one, with its number."""
+    if place:
+        yield Band(carry.lift_s, carry.end_s, "phase", f"pour {place}")
+        return
     for part in SHOWN_PARTS if carry.poured else ("lift", "whole"):
         span = carry.span(part)
         if isinstance(span, tuple) and span[1] > span[0]:
-            yield Band(*span, "phase", "in the air" if part == "whole" else part + place)
+            yield Band(*span, "phase", "in the air" if part == "whole" else part)
 
 
 def _cup_traces(cup: Take, coaster: Take | None) -> Iterator[Trace]:

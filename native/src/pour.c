@@ -8,10 +8,18 @@
  */
 #include "pour.h"
 
-enum { MASK = DK_POUR_FRAMES - 1, SPANS = 4 };
+enum { MASK = DK_POUR_FRAMES - 1, SPANS = DK_POUR_SPANS };
 
 static const double SPAN_S[SPANS] = {0.0, 0.1, 0.2, 0.4}; /* time in which the flow grows to its full size */
 static const double LEARN_LATE_S = 0.35, WINDOW_S = 0.7, SURE_S = 0.1;
+
+/* What has flowed u frames after the beginning of a flow that grows to 1 within span frames. */
+static double flowed(double u, double span)
+{
+    if (u <= 0.0)
+        return 0.0;
+    return u < span ? u * u / (2.0 * span) : u - 0.5 * span;
+}
 
 void dk_pour_init(dk_pour *p, double rate_hz, double back_deg)
 {
@@ -23,6 +31,9 @@ void dk_pour_init(dk_pour *p, double rate_hz, double back_deg)
     p->inner.usual = 0.01;
     p->noise2 = 9e-4 / (double)p->per_frame;
     p->colour = 1.5, p->oo = 0.0025;
+    for (int u = 0; u < DK_POUR_FRAMES; u++)
+        for (int j = 0; j < SPANS; j++)
+            p->flowed[u][j] = flowed((double)u, SPAN_S[j] / p->frame_s);
 }
 
 void dk_pour_lifted(dk_pour *p, double inner_n, double az_ms2)
@@ -74,14 +85,6 @@ static normal normal_of(const dk_pour *p, int64_t from, int64_t to, normal sums)
     return sums;
 }
 
-/* What has flowed u frames after the beginning of a flow that grows to 1 within span frames. */
-static double flowed(double u, double span)
-{
-    if (u <= 0.0)
-        return 0.0;
-    return u < span ? u * u / (2.0 * span) : u - 0.5 * span;
-}
-
 /* One flow that explains the load of a window. */
 typedef struct flow {
     double gain; /* squares that it explains, in units of the noise */
@@ -89,26 +92,35 @@ typedef struct flow {
     double mass; /* kg on the flat side */
 } flow;
 
-/* side 1: the flow begins at frame edge; -1: it ends there. sums are over frames from .. to - 1. */
-static flow explain(const dk_pour *p, int64_t from, int64_t to, int64_t edge, int side, double span, const normal *sums)
+/* The flows that begin (side 1) or end (-1) at frame edge, one for each span; gain < 0: none. The spans lie
+ * side by side so that the compiler can take them at once. sums are over frames from .. to - 1. */
+static void explain(const dk_pour *p, int64_t from, int64_t to, int64_t edge, int side, const normal *sums,
+                    flow found[SPANS])
 {
-    double hz = 0.0, h1 = 0.0, hh = 0.0, hf = 0.0;
-    flow none = {-1.0, 0.0, 0.0};
+    double hz[SPANS] = {0.0}, h1[SPANS] = {0.0}, hh[SPANS] = {0.0}, hf[SPANS] = {0.0};
     for (int64_t k = side > 0 ? edge : from; k < (side > 0 ? to : edge); k++) {
-        double z = p->z[k & MASK], h = z * flowed((double)(side * (k - edge)), span);
-        hz += z * h, h1 += h, hh += h * h, hf += h * p->f[k & MASK];
+        double z = p->z[k & MASK], f = p->f[k & MASK];
+        const double *gone = p->flowed[side > 0 ? k - edge : edge - k];
+        for (int j = 0; j < SPANS; j++) {
+            double h = z * gone[j];
+            hz[j] += z * h, h1[j] += h, hh[j] += h * h, hf[j] += h * f;
+        }
     }
     double det = sums->zz * sums->n - sums->z1 * sums->z1;
-    if (!(det > 0.0))
-        return none;
-    double by_mass = (hz * sums->n - h1 * sums->z1) / det, by_offset = (h1 * sums->zz - hz * sums->z1) / det;
-    double own = hh - by_mass * hz - by_offset * h1; /* of h, what mass and offset cannot explain */
-    double evidence = hf - by_mass * sums->fz - by_offset * sums->f1;
-    if (!(own > 1e-6 * hh) || !(-side * evidence > 0.0))
-        return none;
-    flow found = {evidence * evidence / own / p->noise2 / dk_larger(p->colour, 1.0), -side * evidence / own,
-                  (sums->fz * sums->n - sums->f1 * sums->z1) / det - by_mass * evidence / own};
-    return found;
+    for (int j = 0; j < SPANS; j++) {
+        found[j].gain = -1.0;
+        if (!(det > 0.0))
+            continue;
+        double by_mass = (hz[j] * sums->n - h1[j] * sums->z1) / det;
+        double by_offset = (h1[j] * sums->zz - hz[j] * sums->z1) / det;
+        double own = hh[j] - by_mass * hz[j] - by_offset * h1[j]; /* what mass and offset cannot explain */
+        double evidence = hf[j] - by_mass * sums->fz - by_offset * sums->f1;
+        if (!(own > 1e-6 * hh[j]) || !(-side * evidence > 0.0))
+            continue;
+        found[j].gain = evidence * evidence / own / p->noise2 / dk_larger(p->colour, 1.0);
+        found[j].rate = -side * evidence / own;
+        found[j].mass = (sums->fz * sums->n - sums->f1 * sums->z1) / det - by_mass * evidence / own;
+    }
 }
 
 /* A boundary between flow and no flow. */
@@ -124,14 +136,17 @@ static edge find_edge(const dk_pour *p, int64_t from, int64_t to, int64_t first,
     double gain[DK_POUR_FRAMES + 1][SPANS], total = 0.0, weights = 0.0, frames = 0.0;
     edge found = {(double)last, {0.0, 0.0, 0.0}};
     int any = 0;
-    for (int64_t at = first; at <= last; at++)
+    for (int64_t at = first; at <= last; at++) {
+        flow tried[SPANS];
+        explain(p, from, to, at, side, sums, tried);
         for (int j = 0; j < SPANS; j++) {
-            flow one = explain(p, from, to, at, side, SPAN_S[j] / p->frame_s, sums);
+            flow one = tried[j];
             double *g = &gain[at - first][j];
-            *g = one.gain < 0.0 ? -1e300 : one.gain - j - (penalty ? penalty[at - first] : 0.0);
+            *g = one.gain < 0.0 ? -1e300 : one.gain - (side > 0 ? 1.0 : 0.5) * j - (penalty ? penalty[at - first] : 0.0);
             if (one.gain >= 0.0 && (!any || *g > total))
                 any = 1, total = *g, found.best = one;
         }
+    }
     if (!any)
         return found;
     for (int64_t at = first; at <= last; at++)
@@ -201,7 +216,7 @@ static void before_pour(dk_pour *p, double f, double z, int64_t index, dk_events
     normal sums = normal_of(p, from, n, known);
     edge on = find_edge(p, from, n, from, n - (int64_t)(0.05 / p->frame_s), 1, &sums, NULL);
     double since = (double)(n - 1) - on.at;
-    if (on.best.gain < 30.0 || since * p->frame_s < SURE_S)
+    if (on.best.gain < 45.0 || since * p->frame_s < SURE_S)
         return;
     p->pouring = 1, p->on = (int64_t)on.at, p->doubt = 0.0;
     p->flow = p->most = on.best.rate / p->frame_s, p->left = on.best.mass - on.best.rate * since;
@@ -219,7 +234,7 @@ static int flow_drops(dk_pour *p, double f, double z)
     p->left = expected + 0.25 * trust * e;
     p->flow -= 0.035 * trust * e / p->frame_s;
     p->most = dk_larger(p->most, p->flow);
-    return p->flow < 0.7 * p->most;
+    return p->flow < 0.3 * p->most;
 }
 
 static void during_pour(dk_pour *p, double f, double z, int64_t index, dk_events *events)
@@ -242,8 +257,8 @@ static void during_pour(dk_pour *p, double f, double z, int64_t index, dk_events
         crest = dk_larger(crest, tilt);
         double back = crest - tilt;
         if (k >= first)
-            penalty[k - first] = back < 1.0 ? 5.0 : back < 3.0 ? 2.5 * (3.0 - back)
-                                 : dk_clip(2.0 * dk_larger(0.0, back - p->back_deg), 20.0);
+            penalty[k - first] = back < 1.0 ? 8.0 : back < 3.0 ? 4.0 * (3.0 - back)
+                                 : dk_clip(4.0 * dk_larger(0.0, back - p->back_deg), 20.0);
     }
     penalty[n - first] -= 20.0;
     double oo = p->noise2 / dk_larger(1e-9, p->oo);

@@ -5,12 +5,13 @@
 #include "ramp.h"
 #include "segmenter.h"
 
-enum { DK_POUR_FRAMES = 128 };
+enum { DK_POUR_FRAMES = 128, DK_POUR_SPANS = 4 };
 
 /* Samples are gathered into frames of about 10 ms; a frame is the mean of its samples. */
 typedef struct dk_pour {
     double rate, frame_s, back_deg;
     int64_t per_frame, frames, around; /* samples in a frame, frames so far, frames on each side of a tilt */
+    double flowed[DK_POUR_FRAMES][DK_POUR_SPANS]; /* after so many frames, for each span of growth */
     dk_despike inner;
     double late_z[2];                        /* so that the acceleration is as late as the despiked force */
     int64_t count;                           /* samples in the open frame, and their sums */

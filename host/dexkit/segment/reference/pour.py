@@ -160,7 +160,7 @@ class Pour:
                 if one is None:
                     tried.append((at, WORST))
                     continue
-                gain = one.gain - j - (penalty[number] if penalty else 0.0)
+                gain = one.gain - (1.0 if side > 0 else 0.5) * j - (penalty[number] if penalty else 0.0)
                 tried.append((at, gain))
                 if best is None or gain > best_gain:
                     best_gain, best = gain, one
@@ -231,7 +231,7 @@ class Pour:
         sums = self.normal(first, n, known)
         on = self.find_edge(first, n, range(first, n - int(0.05 / self.frame_s) + 1), 1, sums)
         since = (n - 1) - on.at
-        if on.best.gain < 30.0 or since * self.frame_s < SURE_S:
+        if on.best.gain < 45.0 or since * self.frame_s < SURE_S:
             return
         self.pouring, self.on, self.doubt = True, int(on.at), 0.0
         self.flow = self.most = on.best.rate / self.frame_s
@@ -248,7 +248,7 @@ class Pour:
         self.left = expected + 0.25 * trust * e
         self.flow -= 0.035 * trust * e / self.frame_s
         self.most = max(self.most, self.flow)
-        return self.flow < 0.7 * self.most
+        return self.flow < 0.3 * self.most
 
     def during_pour(self, f: float, z: float, index: int) -> None:
         """Take a frame while liquid leaves."""
@@ -269,11 +269,11 @@ class Pour:
             crest = max(crest, tilt)
             back = crest - tilt
             if back < 1.0:
-                cost = 5.0
+                cost = 8.0
             elif back < 3.0:
-                cost = 2.5 * (3.0 - back)
+                cost = 4.0 * (3.0 - back)
             else:
-                cost = clip(2.0 * max(0.0, back - self.back_deg), 20.0)
+                cost = clip(4.0 * max(0.0, back - self.back_deg), 20.0)
             if k >= edge:
                 penalty.append(cost)
         penalty[-1] -= 20.0

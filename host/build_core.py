@@ -35,6 +35,7 @@ ffibuilder.set_source(
     "dexkit._core",
     '#include "dexkit.h"',
     sources=sorted(f"native/src/{path.name}" for path in (NATIVE / "src").glob("*.c")),
+    depends=sorted(f"native/{path.parent.name}/{path.name}" for path in NATIVE.glob("*/*.h")),
     include_dirs=["native/include", "native/src"],
     extra_compile_args=FLAGS,
 )

@@ -321,6 +321,14 @@ def test_core_equals_twin(signal, rate_hz, speed):
 
 
 @needs_core
+@pytest.mark.parametrize("rate_hz", [80.0, 200.0, 320.0])
+def test_core_loses_no_sample_at_either_end(rate_hz):
+    for n in range(20, 90):
+        for speed in (np.linspace(0.0, 1.0, n) ** 4, np.linspace(1.0, 0.0, n) ** 4):
+            assert agree(core.sparc(speed, rate_hz), twin.sparc(speed, rate_hz), 1e-12)
+
+
+@needs_core
 @given(
     seed=st.integers(0, 1000), rate_hz=st.sampled_from([100.0, 200.0, 208.0, 333.3]), n=st.integers(2, 3000)
 )

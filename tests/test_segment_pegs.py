@@ -38,9 +38,9 @@ class Board:
         self.table[self.t_s >= start_s - 1e-9, -1] += pegs * self.peg_n
         return self
 
-    def hand(self, start_s, end_s, force_n):
+    def hand(self, start_s, end_s, force_n, shake=0.2):
         here = self.during(start_s, end_s)
-        self.table[here, -1] += force_n * (1.0 + 0.2 * self.rng.standard_normal(here.sum()))
+        self.table[here, -1] += force_n * (1.0 + shake * self.rng.standard_normal(here.sum()))
         return self
 
     def fall(self, start_s, size=8.0):
@@ -116,6 +116,21 @@ def test_a_pick_is_when_the_hand_leaves_a_lighter_tray():
 def test_two_pegs_taken_are_two_picks_at_one_time():
     board = Board(8).take(2.0).take(4.0, pegs=2)
     check(board.told(), ("pick", -1, 2.0), ("pick", -1, 4.0), ("pick", -1, 4.0))
+
+
+def test_two_pegs_taken_first_are_told_once_the_next_shows_their_weight():
+    board = Board(8, peg_n=0.011).take(2.0, pegs=2).take(4.0).take(6.0)
+    check(board.told(), *[("pick", -1, t) for t in (2.0, 2.0, 4.0, 6.0)])
+
+
+def test_pegs_may_come_back_at_once():
+    board = Board(7, pegs=5).take(2.0).take(3.5).take(5.0).fall(6.0).weigh(6.0, 2)
+    check(board.told("return"), ("return", -1, 6.0), ("return", -1, 6.0))
+
+
+def test_a_peg_may_fall_under_a_light_hand():
+    board = Board(8).take(2.0).hand(4.0, 5.0, 0.15, shake=0.03).land(4.5)
+    check(board.told(), ("pick", -1, 2.0), ("return", -1, 4.5))
 
 
 def test_a_hand_may_lift_the_edge():

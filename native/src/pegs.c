@@ -1,6 +1,5 @@
 /* The pegboard's segmenter: nine holes, and the tray. docs/events.md says what its events mean. In C to keep
  * up with archives. */
-#include <stdlib.h> // abs
 #include <string.h> // memcmp, memcpy
 #include "ledger.h"
 #include "passage.h"
@@ -80,9 +79,10 @@ static void step_holes(state *s, dk_events *events)
 static void say_verdict(state *s, const tray_verdict *verdict, int64_t now, dk_events *events)
 {
     size_t from = events->count;
-    for (int i = 0; i < abs(verdict->pegs); i++)
-        dk_events_add(events, verdict->pegs > 0 ? DK_RETURN : DK_PICK, TRAY, verdict->index[i], now,
-                      verdict->quality);
+    for (int i = 0; i < verdict->n; i++) {
+        const tray_peg *peg = &verdict->peg[i];
+        dk_events_add(events, peg->sign > 0 ? DK_RETURN : DK_PICK, TRAY, peg->index, now, peg->quality);
+    }
     keep_ledger(&s->ledger, events, from);
 }
 
@@ -91,8 +91,10 @@ static void step_tray(state *s, float force_n, dk_events *events)
     tray_verdict verdict;
     if (isfinite(force_n))
         s->force_n = force_n;
-    if (isfinite(s->force_n)
-        && tray_step(&s->tray, (double)s->force_n, s->index, ledger_out(&s->ledger), &verdict))
+    if (!isfinite(s->force_n))
+        return;
+    tray_step(&s->tray, (double)s->force_n, s->index, ledger_out(&s->ledger), &verdict);
+    if (verdict.n > 0)
         say_verdict(s, &verdict, s->index, events);
 }
 
@@ -127,8 +129,8 @@ static void finish(void *memory, dk_events *events)
     for (int i = 0; i < HOLES; i++)
         passage_finish(&s->hole[i], &s->hole_rule, i, s->index - 1, events);
     tray_verdict verdict;
-    if (tray_finish(&s->tray, s->index - 1, &verdict))
-        say_verdict(s, &verdict, s->index - 1, events);
+    tray_finish(&s->tray, s->index - 1, &verdict);
+    say_verdict(s, &verdict, s->index - 1, events);
 }
 
 const dk_segmenter_ops dk_pegboard_ops = {

@@ -65,19 +65,30 @@ static double mean_error_n(const tray *t, int blocks)
     return sqrt(t->noise_var / (double)(blocks * t->block));
 }
 
+/* Whether the change is half of the only one before: that one was two pegs. */
+static int is_half(const tray *t, int pegs)
+{
+    double half = t->learnt == 1 ? fabs(t->calm_mean - t->level) / t->peg_n : 0.0;
+    return abs(pegs) <= 1 && half >= 0.4 && half <= 0.6;
+}
+
 /* How long the calm must last before such a change is believed: a resting hand fidgets. */
 static double patience_s(const tray *t, int pegs, int64_t out)
 {
     if (abs(pegs) > TRAY_PEGS)
         return 10.0;
     double off = misfit(t, pegs);
+    if (is_half(t, pegs))
+        return 0.5;
     if (off > 0.4)
         return 3.0;
     if (t->peg_n == 0.0)
-        return 0.3;
+        return pegs == -1 || pegs == 0 ? 0.3 : 1.0;
     double sure = 0.15 + 4.0 * mean_error_n(t, TRAY_WINDOW) / t->peg_n;
     if (off > sure || pegs > later(1, out) || pegs < -2)
         return 0.8;
+    if (pegs > out)
+        return 0.4;
     return pegs < 0 ? 0.14 : SHORT_PATIENCE_S;
 }
 
@@ -92,24 +103,41 @@ static void learn(tray *t, int pegs)
     t->peg_n += (each - t->peg_n) / (double)t->learnt;
 }
 
-/* Fills the verdict with a pick or a return for each peg; false when there is none. */
-static int judge(tray *t, int pegs, int64_t now, tray_verdict *verdict)
+static void say(tray_verdict *verdict, int sign, int64_t index, double quality)
 {
-    int n = abs(pegs);
+    verdict->peg[verdict->n++] = (tray_peg){sign, index, quality};
+}
+
+/* Says a pick or a return for each peg, and learns from them. */
+static void judge(tray *t, int pegs, int64_t now, tray_verdict *verdict)
+{
+    int64_t index[TRAY_PEGS];
+    int n = abs(pegs), before = verdict->n, sign = pegs > 0 ? 1 : -1;
     if (n == 0 || n > TRAY_PEGS)
-        return 0;
-    verdict->pegs = pegs;
-    verdict->quality = larger(0.0, 1.0 - 2.0 * misfit(t, pegs));
+        return;
+    double quality = larger(0.0, 1.0 - 2.0 * misfit(t, pegs));
     learn(t, n);
     if (pegs > 0)
-        tray_landings(t, pegs, now, verdict->index);
+        tray_landings(t, pegs, now, index);
     else
-        verdict->index[0] = tray_contact_end(t, now);
+        index[0] = tray_contact_end(t, now);
     for (int i = 0; i < n; i++) {
-        int64_t index = verdict->index[pegs > 0 ? i : 0];
-        verdict->index[i] = index < now ? index : now;
+        int64_t at = index[pegs > 0 ? i : 0];
+        say(verdict, sign, at < now ? at : now, quality);
     }
-    return 1;
+    if (t->learnt == 1)
+        t->first_peg = verdict->peg[before];
+}
+
+/* Judges the episode; first says the peg that the very first change had hidden, if this one shows it. */
+static void judge_all(tray *t, int pegs, int64_t now, tray_verdict *verdict)
+{
+    if (is_half(t, pegs)) {
+        verdict->peg[verdict->n++] = t->first_peg;
+        t->peg_n *= 0.5;
+        pegs = t->calm_mean > t->level ? 1 : -1;
+    }
+    judge(t, pegs, now, verdict);
 }
 
 /* ---- Block by block ---------------------------------------------------------------------------------- */
@@ -211,28 +239,28 @@ static void lengthen_calm(tray *t)
 }
 
 /* Measures the calm at the end of an episode; when it is long enough, says what the episode was. */
-static int await_calm(tray *t, int64_t now, int64_t out, tray_verdict *verdict)
+static void await_calm(tray *t, int64_t now, int64_t out, tray_verdict *verdict)
 {
     if (!window_is_calm(t)) {
         t->calm_blocks = 0;
-        return 0;
+        return;
     }
     lengthen_calm(t);
     if (t->level_blocks == 0) {
         if ((double)t->calm_blocks >= SHORT_PATIENCE_S * t->per_s && (double)t->blocks >= 0.5 * t->per_s)
             settle(t, now);
-        return 0;
+        return;
     }
     int pegs = whole_pegs(t);
     if ((double)t->calm_blocks < patience_s(t, pegs, out) * t->per_s)
-        return 0;
-    int judged = judge(t, pegs, now, verdict);
+        return;
+    judge_all(t, pegs, now, verdict);
     settle(t, now);
-    return judged;
 }
 
-int tray_step(tray *t, double value, int64_t now, int64_t out, tray_verdict *verdict)
+void tray_step(tray *t, double value, int64_t now, int64_t out, tray_verdict *verdict)
 {
+    verdict->n = 0;
     value = value < -LIMIT_N ? -LIMIT_N : value > LIMIT_N ? LIMIT_N : value;
     if (t->first < 0) {
         t->first = now;
@@ -245,26 +273,27 @@ int tray_step(tray *t, double value, int64_t now, int64_t out, tray_verdict *ver
     t->sum += above;
     t->square += above * above;
     if (++t->n < t->block)
-        return 0;
+        return;
     double leaving = t->zero + t->sums[0] / (double)t->block;
     end_block(t);
     if (t->blocks < TRAY_WINDOW)
-        return 0;
+        return;
     measure_window(t);
     measure_noise(t);
-    if (t->calm) {
+    if (t->calm)
         follow(t, leaving, now);
-        return 0;
-    }
-    return await_calm(t, now, out, verdict);
+    else
+        await_calm(t, now, out, verdict);
 }
 
-int tray_finish(tray *t, int64_t last, tray_verdict *verdict)
+void tray_finish(tray *t, int64_t last, tray_verdict *verdict)
 {
+    verdict->n = 0;
     if (t->calm || t->level_blocks == 0 || t->calm_blocks == 0)
-        return 0;
+        return;
     int pegs = whole_pegs(t);
     int believed = patience_s(t, pegs, TRAY_PEGS) <= SHORT_PATIENCE_S;
     t->calm = 1;
-    return believed && judge(t, pegs, last, verdict);
+    if (believed)
+        judge_all(t, pegs, last, verdict);
 }

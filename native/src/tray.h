@@ -11,11 +11,17 @@ enum {
     TRAY_PEGS = 9,      /* pegs that belong to the board */
 };
 
-/* What the tray says: pegs that came (positive) or were taken, first contact or end of contact of each. */
-typedef struct tray_verdict {
-    int pegs;
-    int64_t index[TRAY_PEGS];
+/* What the tray says of one peg: it came (+1) or was taken (-1); first contact or end of contact. */
+typedef struct tray_peg {
+    int sign;
+    int64_t index;
     double quality;
+} tray_peg;
+
+/* All that the tray says at once. */
+typedef struct tray_verdict {
+    int n;
+    tray_peg peg[TRAY_PEGS + 1];
 } tray_verdict;
 
 /* The tray is calm at a known level, or something happens: an episode begins. An episode ends when the force
@@ -45,16 +51,17 @@ typedef struct tray {
     int64_t restless;  /* blocks since the last calm window */
     double peg_n;      /* weight of one peg; 0 while unknown */
     int64_t learnt;    /* steps that the weight rests on */
+    tray_peg first_peg; /* what was said of the first of them */
     double memory[TRAY_MEMORY];
 } tray;
 
 /* The tray before its first sample; the memory is zeroed already. */
 void tray_init(tray *t, double rate_hz);
 
-/* Takes the force at sample now, while `out` pegs could come; true when verdict has been filled. */
-int tray_step(tray *t, double value, int64_t now, int64_t out, tray_verdict *verdict);
+/* Takes the force at sample now, while `out` pegs could come; fills the verdict, often with nothing. */
+void tray_step(tray *t, double value, int64_t now, int64_t out, tray_verdict *verdict);
 
-/* The stream has ended after sample `last`: true when a calm that had begun, but not lasted, says enough. */
-int tray_finish(tray *t, int64_t last, tray_verdict *verdict);
+/* The stream has ended after sample `last`: says what a calm that had begun, but not lasted, tells. */
+void tray_finish(tray *t, int64_t last, tray_verdict *verdict);
 
 #endif

@@ -73,7 +73,7 @@ int64_t tray_contact_end(const tray *t, int64_t now)
 /* The first sample above the calm before that does not stand alone. */
 static int64_t contact_begin(const tray *t, int64_t now)
 {
-    int64_t near = samples_in(t, 0.1), alone = lone(t), candidate = -1;
+    int64_t near = samples_in(t, 0.12), alone = lone(t), candidate = -1;
     double limit = 3.0 * t->noise_n;
     int strong = 0;
     for (int64_t sample = oldest(t, now); sample <= now; sample++) {
@@ -132,6 +132,16 @@ static double bend(const tray *t, int64_t sample)
     if (fabs(following - last) < 0.3 * fabs(this - last))
         return 0.0;
     return (this - last) - (last - before);
+}
+
+/* When a peg first came down, after the last one, that weighs on the tray from `weighs` on. */
+static int64_t first_blow(const tray *t, int64_t last, int64_t weighs)
+{
+    int64_t air = samples_in(t, 0.13), apart = samples_in(t, 0.04);
+    for (int64_t sample = later(last + apart, weighs - air); sample < weighs; sample++)
+        if (bend(t, sample) > 12.0 * t->noise_n)
+            return sample;
+    return later(last, weighs);
 }
 
 /* The mean size of bends from begin to end, those above twice the mean left out. */
@@ -208,5 +218,5 @@ void tray_landings(const tray *t, int pegs, int64_t now, int64_t *found)
     }
     found[0] = begin;
     for (int j = 1; j < pegs; j++)
-        found[j] = passing(t, (j + 0.5) / pegs, begin, now);
+        found[j] = first_blow(t, found[j - 1], passing(t, (j + 0.5) / pegs, begin, now));
 }

@@ -59,9 +59,8 @@ class Tray:
         self.restless = 0  # blocks since the last calm window
         self.peg_n = 0.0  # weight of one peg; 0 while unknown
         self.learnt = 0  # steps that the weight rests on
+        self.first_verdict: Verdict = ("pick", 0, 0.0)  # what was said of the first of them
         self.settled = -1  # sample at which the present or last calm began to count
-
-    # ------------------------------------------------------------------------------------- sample by sample
 
     def step(self, value: float, now: int, out: int) -> list[Verdict]:
         """Take the force at sample now, while `out` pegs could come; return what has become known."""
@@ -189,8 +188,6 @@ class Tray:
         self.level = self.calm_mean
         self.level_blocks = min(self.calm_blocks, 20)
 
-    # ------------------------------------------------------------------------------------------------ pegs
-
     def _whole_pegs(self) -> int:
         """Return how many pegs the tray has gained in the episode."""
         change = self.calm_mean - self.level
@@ -214,24 +211,45 @@ class Tray:
         if abs(pegs) > PEGS:
             return 10.0
         misfit = self._misfit(pegs)
+        if self._is_half(pegs):
+            return 0.5
         if misfit > 0.4:
             return 3.0
         if self.peg_n == 0:
-            return 0.3
+            return 0.3 if -1 <= pegs <= 0 else 1.0
         sure = 0.15 + 4.0 * self._mean_error_n(WINDOW) / self.peg_n
         if misfit > sure or pegs > max(1, out) or pegs < -2:
             return 0.8
+        if pegs > out:
+            return 0.4
         return 0.14 if pegs < 0 else SHORT_PATIENCE_S
+
+    def _is_half(self, pegs: int) -> bool:
+        """Tell whether the change is half of the only one before: that one was two pegs."""
+        half = math.fabs(self.calm_mean - self.level) / self.peg_n if self.learnt == 1 else 0.0
+        return abs(pegs) <= 1 and 0.4 <= half <= 0.6
+
+    def _halve(self, now: int) -> list[Verdict]:
+        """Return the peg that the first change had hidden, and the one that shows it."""
+        hidden = self.first_verdict
+        self.peg_n *= 0.5
+        return [hidden, *self._verdicts(1 if self.calm_mean > self.level else -1, now)]
 
     def _verdicts(self, pegs: int, now: int) -> list[Verdict]:
         """Return a pick or a return for each peg; learn from them."""
+        if self._is_half(pegs):
+            return self._halve(now)
         if pegs == 0 or abs(pegs) > PEGS:
             return []
         quality = max(0.0, 1.0 - 2.0 * self._misfit(pegs))
         self._learn(abs(pegs))
         if pegs < 0:
-            return [("pick", min(self._contact_end(now), now), quality)] * -pegs
-        return [("return", min(index, now), quality) for index in self._landings(pegs, now)]
+            verdicts = [("pick", min(self._contact_end(now), now), quality)] * -pegs
+        else:
+            verdicts = [("return", min(index, now), quality) for index in self._landings(pegs, now)]
+        if self.learnt == 1:
+            self.first_verdict = verdicts[0]
+        return verdicts
 
     def _learn(self, pegs: int) -> None:
         """Learn a peg's weight from steps of one or two."""
@@ -261,7 +279,7 @@ class Tray:
 
     def _contact_begin(self, now: int) -> int:
         """Return the first sample above the calm before that does not stand alone."""
-        near = math.floor(0.1 * self.block * self.per_s)
+        near = math.floor(0.12 * self.block * self.per_s)
         limit = 3.0 * self.noise_n
         candidate, strong = -1, False
         for sample in range(self._oldest(now), now + 1):
@@ -283,7 +301,10 @@ class Tray:
         end = self._contact_end(now)
         if self._is_pressed(begin, end):
             return self._blows(pegs, begin, end)
-        return [begin] + [self._passing((j + 0.5) / pegs, begin, now) for j in range(1, pegs)]
+        found = [begin]
+        for j in range(1, pegs):
+            found.append(self._first_blow(found[-1], self._passing((j + 0.5) / pegs, begin, now)))
+        return found
 
     def _is_pressed(self, begin: int, end: int) -> bool:
         """Tell whether a hand lay in the tray for most of the time from begin to end."""
@@ -310,6 +331,15 @@ class Tray:
                 if total < limit:
                     below = sample
         return max(begin, below + 1 - self.block)
+
+    def _first_blow(self, last: int, weighs: int) -> int:
+        """Return when a peg first came down, after the last one, that weighs on the tray from `weighs` on."""
+        air = math.floor(0.13 * self.block * self.per_s)
+        apart = math.floor(0.04 * self.block * self.per_s)
+        for sample in range(max(last + apart, weighs - air), weighs):
+            if self._bend(sample) > 12.0 * self.noise_n:
+                return sample
+        return max(last, weighs)
 
     def _blows(self, pegs: int, begin: int, end: int) -> list[int]:
         """Return the strongest blows under a hand, one for each peg; without any, where the hand began.

@@ -98,6 +98,19 @@ def test_without_the_coaster_the_spill_is_not_measurable(monkeypatch):
         assert "coaster was not recorded" in found[f"pour.{name}"].reason
 
 
+def test_a_dead_coaster_does_not_cost_the_cup_its_score():
+    recording = make_scene("cup", severity="healthy", seed=1, test="ftm14").recording()
+    dead = dataclasses.replace(
+        recording.streams["coaster/load"],
+        values=np.full_like(recording.streams["coaster/load"].values, np.nan),
+    )
+    result = score(dataclasses.replace(recording, streams={**recording.streams, "coaster/load": dead}))
+    assert any("The coaster is left out" in note for note in result.notes)
+    found = {value.id: value.value for value in result.scored.values}
+    assert found["pour.moved_g"] is not None
+    assert found["pour.spilled_pct"] is None
+
+
 def test_facts_that_the_recording_does_not_say_are_named(monkeypatch):
     _, found = scored(monkeypatch, "moderate", 3, facts={"target_g": "much"})
     assert "cup_radius_mm" in found["pour.margin_deg"].reason or found["pour.margin_deg"].value is not None

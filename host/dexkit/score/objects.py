@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dexkit.errors import InputError
 from dexkit.recording.model import Recording
 from dexkit.score import buttons, hold, peg_measures, pour, pour_motion
 from dexkit.score.buttons import BUTTONS, PANEL, Board
@@ -28,7 +29,7 @@ COASTER = "coaster/load"
 def score_cup(recording: Recording) -> Scored:
     """Score a recording of the cup, and of its coaster where it was recorded too."""
     cup = take_of(recording, "cup")
-    coaster = take_of(recording, "coaster") if COASTER in recording.streams else None
+    coaster, notes = _coaster(recording)
     found = carries(cup, coaster)
     pours = Pours(tuple(carry for carry in found if carry.poured), cup.meta)
     holds = Pours(tuple(carry for carry in found if not carry.poured), cup.meta)
@@ -47,7 +48,18 @@ def score_cup(recording: Recording) -> Scored:
         events,
         tuple(_cup_traces(cup, coaster)),
         tuple(bands),
+        notes,
     )
+
+
+def _coaster(recording: Recording) -> tuple[Take | None, tuple[str, ...]]:
+    """Return the coaster beside the cup; where it cannot be used, why: the cup is scored still."""
+    if COASTER not in recording.streams:
+        return None, ()
+    try:
+        return take_of(recording, "coaster"), ()
+    except InputError as error:
+        return None, (f"The coaster is left out: {error}",)
 
 
 def _parts(carry: Carry, place: str) -> Iterator[Band]:

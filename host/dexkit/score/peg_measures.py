@@ -196,7 +196,8 @@ class Insert(PegMeasure):
 class Drops(PegMeasure):
     """Pegs lost on the way: fallen back into the tray while placing, or out of tray, holes and hand for long.
 
-    A peg that falls onto the table and is picked up again at once is not seen.
+    A peg that falls onto the table and is picked up again at once is not seen; one that is lost twice before
+    it arrives counts once.
     """
 
     id = "pegs.drops"

@@ -71,6 +71,7 @@ static void write_content(content *c, uint8_t stream, uint32_t sequence)
         uint8_t byte = (uint8_t)(x >> 24);
         c->bytes[16 + i] = kind % 4 == 0 ? byte & 1 : kind % 4 == 1 ? byte | 1 : byte;
     }
+    c->bytes[16 + payload - 1] = 0; /* a full group at the very end could be written in two ways */
     put(c->bytes + 16 + payload, plain_crc(c->bytes, 16 + payload), 4);
     c->length = 16 + payload + 4;
 }
@@ -250,23 +251,24 @@ static dk_frame_counts decode_episode(dk_block *items, size_t *n_items)
         uint8_t *bytes = memory + PIECE_MAX - n;
         memcpy(bytes, wire + at, n);
         for (size_t taken = 0; taken < n;) {
+            size_t capacity = 1 + random_below(EPISODE), room = DK_PAYLOAD_ROOM + random_below(DK_PAYLOAD_BYTES);
             dk_blocks out = {
-                .items = place,
-                .capacity = 1 + random_below(EPISODE),
-                .payload = payload,
-                .payload_capacity = DK_PAYLOAD_ROOM + random_below(DK_PAYLOAD_BYTES),
+                .items = place + EPISODE - capacity, /* these, too, end where their memory ends */
+                .capacity = capacity,
+                .payload = payload + sizeof payload - room,
+                .payload_capacity = room,
             };
             taken += dk_decoder_push(decoder, bytes + taken, n - taken, &out);
             for (size_t i = 0; i < out.count; i++) {
                 content c;
-                const dk_block *b = &place[i];
+                const dk_block *b = &out.items[i];
                 if (*n_items == EPISODE || b->stream == 0 || b->stream >= DK_STREAMS) {
                     wrong++;
                     continue;
                 }
                 write_content(&c, b->stream, b->sequence);
                 wrong += memcmp(b, c.bytes, 16) || b->length + 20 != c.length ||
-                         memcmp(payload + b->offset, c.bytes + 16, b->length);
+                         memcmp(out.payload + b->offset, c.bytes + 16, b->length);
                 items[(*n_items)++] = *b;
             }
         }

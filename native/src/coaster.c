@@ -168,7 +168,7 @@ static void judge_step(state *s, double now)
             s->held = 0;
             return;
         }
-        if (s->held > 0 && stays)
+        if (s->held > 0)
             return; /* the hand that leans moves */
         say_disturbed(s);
     }
@@ -205,6 +205,8 @@ static void wait_for_rest(state *s)
 /* Finds where the flow began; a force that came and then stopped growing is a hand's. */
 static void begin_flow(state *s)
 {
+    if (s->held && s->trace.b < s->alarm + 4 * s->confirm)
+        return; /* a hand is likelier than a pour: a pour lasts */
     int64_t b = s->trace.b, wide = dk_later(s->scale, dk_trace_bins(&s->trace, 0.4, 1));
     int64_t first = dk_later(dk_later(s->since, s->alarm - 2 * wide - dk_trace_bins(&s->trace, 0.4, 1)), b - DK_FIT_BINS + 1);
     first = dk_later(first, dk_sooner(s->turn - 2, s->alarm - 3));
@@ -221,13 +223,14 @@ static void begin_flow(state *s)
             return;
         }
         double level, slope = dk_trace_line(&s->trace, middle, b + 1, &level);
-        if (at(s, middle) - at(s, start) > 0.75 * rise && slope < 4.0 * s->limit) {
-            if (b < s->alarm + 3 * s->confirm && rise > 0.0) {
-                s->look = b + s->confirm;
-                return;
-            }
+        int stopped = at(s, middle) - at(s, start) > 0.75 * rise && slope < 4.0 * s->limit;
+        if (stopped && !s->held && b < s->alarm + 3 * s->confirm && rise > 0.0) {
+            s->look = b + s->confirm;
+            return;
+        }
+        if (stopped || (s->held && slope < s->limit)) {
             s->state = IDLE;
-            if (s->held == 0)
+            if (!s->held)
                 disturb(s, (int64_t)on, at(s, first), rise);
             return;
         }

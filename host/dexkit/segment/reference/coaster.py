@@ -166,7 +166,7 @@ class CoasterSegmenter(ReferenceSegmenter):
             if abs(now - self.held_level) < close or (self.held < 0 and step >= self.force):
                 self.held = 0
                 return
-            if self.held > 0 and stays:
+            if self.held > 0:
                 return  # the hand that leans moves
             self.say_disturbed()
         if stays:
@@ -202,6 +202,8 @@ class CoasterSegmenter(ReferenceSegmenter):
 
     def begin_flow(self) -> None:
         """Find where the flow began; a force that came and then stopped growing is a hand's."""
+        if self.held and self.trace.b < self.alarm + 4 * self.confirm:
+            return  # a hand is likelier than a pour: a pour lasts
         b = self.trace.b
         wide = max(self.scale, self.trace.bins(0.4))
         first = max(self.since, self.alarm - 2 * wide - self.trace.bins(0.4), b - BINS + 1)
@@ -217,13 +219,14 @@ class CoasterSegmenter(ReferenceSegmenter):
             if b < self.alarm + 2 * self.confirm:
                 self.look = b + self.confirm
                 return
-            _, later = self.trace.line(middle, b + 1)
-            if self.trace.at(middle) - self.trace.at(start) > 0.75 * rise and later < 4.0 * self.limit:
-                if b < self.alarm + 3 * self.confirm and rise > 0.0:
-                    self.look = b + self.confirm
-                    return
+            _, slope = self.trace.line(middle, b + 1)
+            stopped = self.trace.at(middle) - self.trace.at(start) > 0.75 * rise and slope < 4.0 * self.limit
+            if stopped and not self.held and b < self.alarm + 3 * self.confirm and rise > 0.0:
+                self.look = b + self.confirm
+                return
+            if stopped or (self.held and slope < self.limit):
                 self.state = IDLE
-                if self.held == 0:
+                if not self.held:
                     self.disturb(int(on), self.trace.at(first), rise)
                 return
         self.state, self.turn, self.flow, self.held = FLOW, int(on) + 1, self.fit.flow, 0

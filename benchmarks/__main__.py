@@ -21,7 +21,11 @@ def main() -> int:
         "race", "peer", "ratio", "goal", "reached", "figure", "note", title="dexkit against its peers"
     )
     for module in pkgutil.iter_modules(benchmarks.__path__):
-        if module.name in ("race", "__main__") or (wanted and module.name not in wanted):
+        if (
+            module.name in ("race", "__main__")
+            or module.name.endswith("_numba")
+            or (wanted and module.name not in wanted)
+        ):
             continue
         races = importlib.import_module(f"benchmarks.{module.name}")
         row: Row

@@ -5,6 +5,7 @@
  * lift, a lift or a put, and only then a ramp is fitted to the samples behind, which says when it happened.
  * While the cup is in the air, pour.c watches the liquid.
  */
+#include <float.h>  // FLT_MAX
 #include <string.h> // memcpy
 #include "pour.h"
 #include "ramp.h"
@@ -12,14 +13,14 @@
 
 enum { RING = 4096, FOOT = 0, INNER = 1, AX = 2, AY = 3, AZ = 4 };
 
-static const double PART = 0.65;    /* of a ramp that is fitted: its foot's side, for the far side tells little */
+static const double PART = 0.65;    /* of a ramp that is fitted: its foot's side; the far side tells little */
 static const double LEAST_N = 0.05; /* no cup is lighter; keeps divisions safe */
 
 typedef struct state {
     dk_cup_settings set;
     double rate;
     int64_t index; /* of the newest row; contact lives two samples earlier */
-    double held[DK_CUP_COLUMNS];
+    float held[DK_CUP_COLUMNS]; /* the newest measured value of each column */
     dk_despike foot;
     dk_pour pour;
 
@@ -57,7 +58,8 @@ static double change(const state *s, int64_t i)
     return middle > from ? fabs(mean(s, from, middle) - mean(s, middle, i + 1)) : 0.0;
 }
 
-static int64_t foot_of(const state *s, int64_t from, int64_t to, double low, double high, int side, double *quality)
+static int64_t foot_of(const state *s, int64_t from, int64_t to, double low, double high, int side,
+                       double *quality)
 {
     dk_ramp ramp = {s->ring, RING - 1, from, to, low, high, side};
     double misfit, foot = dk_ramp_foot(&ramp, &misfit) + 0.5;
@@ -131,7 +133,8 @@ static void standing(state *s, int64_t i, double y, dk_events *events)
 static double touch_n(const state *s) { return dk_larger(dk_larger(6.0 * s->noise, 0.1 * s->weight), 0.1); }
 
 /* The foot of the rise whose first sample above touch is start: fitted up to its first peak or plateau. */
-static int64_t rise(const state *s, int64_t start, int64_t from, int64_t to, double low, double high, double *quality)
+static int64_t rise(const state *s, int64_t start, int64_t from, int64_t to, double low, double high,
+                    double *quality)
 {
     double peak = low, droop = dk_larger(0.05 * (high - low), 4.0 * s->noise);
     int64_t k = start, top = start;
@@ -248,8 +251,7 @@ static size_t push(void *memory, const float *rows, size_t n_rows, dk_events *ev
     size_t n = 0;
     for (; n < n_rows && dk_events_have_room(events); n++, rows += DK_CUP_COLUMNS) {
         for (int k = 0; k < DK_CUP_COLUMNS; k++)
-            if (isfinite(rows[k]))
-                s->held[k] = rows[k];
+            s->held[k] = fabsf(rows[k]) <= FLT_MAX ? rows[k] : s->held[k];
         row(s, events);
         s->index++;
     }

@@ -274,7 +274,7 @@ static void during_pour(dk_pour *p, double f, double z, int64_t index, dk_events
 
 /* ---- Samples to frames ---------------------------------------------------------------------------------- */
 
-void dk_pour_row(dk_pour *p, int64_t index, const double *values, dk_events *events)
+void dk_pour_row(dk_pour *p, int64_t index, const float *values, dk_events *events)
 {
     p->sum_f += dk_despike_next(&p->inner, values[0], p->rate);
     p->sum_x += values[1], p->sum_y += values[2], p->sum_z += p->late_z[0];

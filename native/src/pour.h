@@ -34,7 +34,7 @@ void dk_pour_init(dk_pour *p, double rate_hz, double back_deg);
 /* The cup has left the table. */
 void dk_pour_lifted(dk_pour *p, double inner_n, double az_ms2);
 /* A row in the air: inner_n, ax, ay, az. */
-void dk_pour_row(dk_pour *p, int64_t index, const double *values, dk_events *events);
+void dk_pour_row(dk_pour *p, int64_t index, const float *values, dk_events *events);
 /* The cup stands again. */
 void dk_pour_stood(dk_pour *p, int64_t index, dk_events *events);
 

@@ -97,8 +97,12 @@ static inline double dk_ramp_fit(const dk_ramp *r, int order, double *foot, doub
         double det = aa * bb - ab * ab;
         if (round == 7 || !(det > 1e-9 * aa * bb))
             return sum;
-        *foot += dk_clip((ar * bb - br * ab) / det, 0.5 * *length);
-        *length = dk_larger(1.0, *length + dk_clip((br * aa - ar * ab) / det, 0.5 * *length));
+        double later = dk_clip((ar * bb - br * ab) / det, 0.5 * *length);
+        double longer = dk_clip((br * aa - ar * ab) / det, 0.5 * *length);
+        if (fabs(later) < 0.01 && fabs(longer) < 0.01)
+            return sum;
+        *foot += later;
+        *length = dk_larger(1.0, *length + longer);
     }
 }
 
@@ -128,7 +132,12 @@ static inline double dk_ramp_foot(const dk_ramp *r, double *misfit)
     for (int order = 0; order < DK_STEPS; order++) {
         double length = dk_larger(1.0, r->side * (t50 - t25) / (0.5 - quarter[order]));
         foot[order] = t25 - r->side * quarter[order] * length;
-        sum[order] = dk_ramp_fit(r, order, &foot[order], &length);
+        switch (order) { /* constant orders, so that each fit is compiled for its own step */
+        case 0: sum[order] = dk_ramp_fit(r, 0, &foot[order], &length); break;
+        case 1: sum[order] = dk_ramp_fit(r, 1, &foot[order], &length); break;
+        case 2: sum[order] = dk_ramp_fit(r, 2, &foot[order], &length); break;
+        default: sum[order] = dk_ramp_fit(r, 3, &foot[order], &length);
+        }
         best = order == 0 ? sum[0] : dk_smaller(best, sum[order]);
     }
     double weights = 0.0, feet = 0.0, noise = best / n + 1e-12;

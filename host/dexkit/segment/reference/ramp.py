@@ -88,8 +88,12 @@ class Ramp:
             det = aa * bb - ab * ab
             if turn == 7 or not det > 1e-9 * aa * bb:
                 break
-            foot += clip((ar * bb - br * ab) / det, 0.5 * length)
-            length = max(1.0, length + clip((br * aa - ar * ab) / det, 0.5 * length))
+            later = clip((ar * bb - br * ab) / det, 0.5 * length)
+            longer = clip((br * aa - ar * ab) / det, 0.5 * length)
+            if abs(later) < 0.01 and abs(longer) < 0.01:
+                break
+            foot += later
+            length = max(1.0, length + longer)
         return foot, total
 
     def foot(self) -> tuple[float, float]:

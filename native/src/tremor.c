@@ -9,11 +9,8 @@
 #include <math.h>   // cos, sin, sqrt, log, log10, fabs, nearbyint
 #include <stdlib.h> // malloc, free, qsort
 #include <string.h> // memset, memcpy
-#include "dexkit.h"
-#include "wide.h"
+#include "movement.h"
 
-#define LARGEST 1e60
-#define SMALLEST 1e-60
 #define BAND_LOW_HZ 3.0
 #define BAND_HIGH_HZ 12.0
 #define PEAK_HZ 1.0

@@ -3,7 +3,7 @@
 #include "ledger.h"
 
 /* Seconds by which everything about a transfer is known, the tray's verdict last. */
-static const double VERDICT_S = 1.0;
+static const double VERDICT_S = 1.5;
 /* A usual transfer, and how far from it one usually is, before any has been seen. */
 static const double USUAL_S = 1.5, SPREAD_S = 0.75;
 

@@ -26,7 +26,7 @@ void ledger_leaves(ledger *l, int64_t now);
 /* A peg arrives: the one that left last, else a missing one. */
 void ledger_arrives(ledger *l, int64_t now);
 
-/* The peg that left last, and any taken with it, is in the hand: it has entered a hole. */
+/* The peg that left last, and any taken with it, is in a hand that works at a hole. */
 void ledger_at_work(ledger *l, int64_t now);
 
 /* Takes one peg as missing that is out for longer than usual; says since when it is, or -1. */

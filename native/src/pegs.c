@@ -53,12 +53,12 @@ static void keep_ledger(ledger *l, const dk_events *events, size_t from)
 {
     for (size_t i = from; i < events->count; i++) {
         const dk_event *event = &events->items[i];
+        if (event->kind == DK_UNSEAT || event->kind == DK_ENTER)
+            ledger_at_work(l, event->index);
         if (event->kind == DK_PICK || event->kind == DK_UNSEAT)
             ledger_leaves(l, event->index);
         else if (event->kind == DK_RETURN || event->kind == DK_SEAT)
             ledger_arrives(l, event->index);
-        else if (event->kind == DK_ENTER)
-            ledger_at_work(l, event->index);
     }
 }
 

@@ -5,7 +5,7 @@ import math
 from dexkit.segment.reference.tray import PEGS
 
 #: Seconds by which everything about a transfer is known, the tray's verdict last.
-VERDICT_S = 1.0
+VERDICT_S = 1.5
 #: A usual transfer, and how far from it one usually is, before any has been seen.
 USUAL_S, SPREAD_S = 1.5, 0.75
 
@@ -42,7 +42,7 @@ class Ledger:
             self.unseen += 1
 
     def at_work(self, now: int) -> None:
-        """Note that the peg that left last, and any taken with it, is in the hand: it has entered a hole."""
+        """Note that the peg that left last, and any taken with it, is in a hand that works at a hole."""
         newest = self.since[-1] if self.since else now
         self.since = [now if since == newest else since for since in self.since]
 

@@ -55,9 +55,9 @@ class PegsSegmenter(ReferenceSegmenter):
     def say(self, channel: int, now: int, kind: str, index: int, quality: float) -> None:
         """Append what has become known now, and enter it in the ledger of the pegs."""
         self.add(kind, channel, index, now, quality)
+        if kind in ("unseat", "enter"):
+            self.ledger.at_work(index)
         if kind in ("pick", "unseat"):
             self.ledger.leaves(index)
         elif kind in ("return", "seat"):
             self.ledger.arrives(index)
-        elif kind == "enter":
-            self.ledger.at_work(index)

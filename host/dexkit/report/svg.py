@@ -12,7 +12,7 @@ from dexkit.score.scored import Band, Scored, Trace
 WIDTH = 1200
 LEFT, RIGHT = 176, 12
 PLOT = WIDTH - LEFT - RIGHT
-CURVE_HEIGHT, ROW_HEIGHT, GAP = 104, 22, 14
+CURVE_HEIGHT, ALONE_HEIGHT, ROW_HEIGHT, GAP = 104, 200, 22, 14
 TOP = 24
 #: Curves are drawn with at most this many columns, each from its lowest to its highest value.
 COLUMNS = PLOT
@@ -44,7 +44,9 @@ def picture(scored: Scored, title: str, description: str) -> str:
         return ""
     spans = [_span(trace) for trace in traces]
     axis = Axis(min(first for first, _ in spans), max(last for _, last in spans))
-    heights = [ROW_HEIGHT if trace.levels else CURVE_HEIGHT for trace in traces]
+    alone = sum(not trace.levels for trace in traces) == 1
+    height = ALONE_HEIGHT if alone else CURVE_HEIGHT
+    heights = [ROW_HEIGHT if trace.levels else height for trace in traces]
     total = TOP + sum(heights) + GAP * (len(traces) - sum(bool(t.levels) for t in traces)) + 44
     parts = [
         f'<svg viewBox="0 0 {WIDTH} {total:g}" role="img" aria-labelledby="t d" class="traces">',
@@ -53,12 +55,12 @@ def picture(scored: Scored, title: str, description: str) -> str:
     bottom = total - 40
     parts += _bands(scored.bands, axis, bottom)
     y = float(TOP)
-    for trace, height in zip(traces, heights, strict=True):
+    for trace in traces:
         if trace.levels:
             parts += _row(trace, scored, axis, y)
-            y += height
+            y += ROW_HEIGHT
         else:
-            parts += _curve(trace, scored, axis, y)
+            parts += _curve(trace, scored, axis, y, height)
             y += height + GAP
     parts += _time(axis, bottom)
     parts.append("</svg>")
@@ -99,10 +101,10 @@ def _limits(low: Floats, high: Floats) -> tuple[float, float]:
     return bottom - margin, top + margin
 
 
-def _curve(trace: Trace, scored: Scored, axis: Axis, y0: float) -> Iterator[str]:
+def _curve(trace: Trace, scored: Scored, axis: Axis, y0: float, height: float) -> Iterator[str]:
     """Yield one plot: frame, scale, curve, events."""
     column, low, high = _columns(trace, axis)
-    yield f'<rect x="{LEFT}" y="{y0:g}" width="{PLOT}" height="{CURVE_HEIGHT}" class="frame"/>'
+    yield f'<rect x="{LEFT}" y="{y0:g}" width="{PLOT}" height="{height}" class="frame"/>'
     name, _, unit = trace.name.rpartition(" (")
     yield f'<text x="0" y="{y0 + 16:g}" class="name">{escape(name or trace.name)}</text>'
     if unit:
@@ -111,15 +113,15 @@ def _curve(trace: Trace, scored: Scored, axis: Axis, y0: float) -> Iterator[str]
         yield f'<text x="{LEFT + 10}" y="{y0 + 50:g}" class="unit">not measured</text>'
         return
     bottom, top = _limits(low, high)
-    scale = CURVE_HEIGHT / (top - bottom)
+    scale = height / (top - bottom)
     for tick in _ticks(bottom, top, 3):
         y = y0 + (top - tick) * scale
         yield f'<line x1="{LEFT}" x2="{LEFT + PLOT}" y1="{y:.1f}" y2="{y:.1f}" class="grid"/>'
         yield f'<text x="{LEFT - 8}" y="{y + 4:.1f}" class="tick end">{tick:g}</text>'
-    lowest = np.clip(y0 + (top - low) * scale, y0, y0 + CURVE_HEIGHT)
-    highest = np.clip(y0 + (top - high) * scale, y0, y0 + CURVE_HEIGHT)
+    lowest = np.clip(y0 + (top - low) * scale, y0, y0 + height)
+    highest = np.clip(y0 + (top - high) * scale, y0, y0 + height)
     yield f'<path d="{_path(column, lowest, highest)}" class="curve"/>'
-    yield from _marks(trace, scored, axis, y0)
+    yield from _marks(trace, scored, axis, y0, height)
 
 
 def _path(column: NDArray[np.int64], low: Floats, high: Floats) -> str:
@@ -145,7 +147,7 @@ def _events(trace: Trace, scored: Scored) -> list[tuple[float, str]]:
     ]
 
 
-def _marks(trace: Trace, scored: Scored, axis: Axis, y0: float) -> Iterator[str]:
+def _marks(trace: Trace, scored: Scored, axis: Axis, y0: float, height: float) -> Iterator[str]:
     """Yield a line for each event across its plot, with its name where there is room."""
     free_x = -1e9
     events = _events(trace, scored)
@@ -154,7 +156,7 @@ def _marks(trace: Trace, scored: Scored, axis: Axis, y0: float) -> Iterator[str]
         x, word = axis.x(t_s), EVENT_WORDS.get(kind, kind)
         style = "warn" if kind in WARNING_KINDS else "mark"
         yield f'<g class="{style}"><title>{escape(word)}, {t_s:.2f} s</title>'
-        yield f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{y0:g}" y2="{y0 + CURVE_HEIGHT}"/>'
+        yield f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{y0:g}" y2="{y0 + height:g}"/>'
         if x - free_x >= LABEL_GAP and not (len(events) > CROWDED and kind in named):
             named.add(kind)
             at = x + 5 if x < LEFT + PLOT - 14 else x - 14

@@ -53,7 +53,7 @@ WARNING_KINDS = frozenset({"bump", "failed_lift", "disturbed", "slip", "bounce",
 
 #: Units that count, so that their numbers have no decimals.
 COUNTS = frozenset(
-    {"of 5", "of 9", "times", "slips", "drops", "entries", "pours", "class", "group", "yes or no"}
+    {"of 5", "of 9", "times", "slips", "drops", "entries", "samples", "pours", "class", "group", "yes or no"}
 )
 PLAIN = frozenset({"1", "class", "group", "yes or no"})
 

@@ -17,6 +17,7 @@ NO_POUR = NotMeasurable("Nothing was poured.")
 class GlassMeasure(Measure[Glass]):
     """Base of the measures of a glass."""
 
+    part_name = "pour"
     direction = Direction.NEITHER
     unit = "g"
     source = "dexkit"
@@ -27,6 +28,7 @@ class Final(GlassMeasure):
     """Weight at the end: median of the last two seconds that were steady, measured and not disturbed."""
 
     id = "coaster.final_g"
+    headline = True
     title = "Weight at the end"
 
     def of(self, take: Glass) -> Outcome:
@@ -40,6 +42,7 @@ class Received(GlassMeasure):
     """
 
     id = "coaster.received_g"
+    headline = True
     title = "Liquid received"
 
     def of(self, take: Glass) -> Outcome:
@@ -55,6 +58,7 @@ class FlowCv(GlassMeasure):
     """
 
     id = "coaster.flow_cv"
+    headline = True
     title = "Unsteady flow"
     unit = "1"
     direction = Direction.WORSE
@@ -78,6 +82,7 @@ class Count(GlassMeasure):
     """How many pours came into the glass; a pause shorter than 1 s is one pour."""
 
     id = "coaster.pours"
+    headline = True
     title = "Pours"
     unit = "times"
 

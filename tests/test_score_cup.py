@@ -113,9 +113,18 @@ def test_a_dead_coaster_does_not_cost_the_cup_its_score():
 
 def test_facts_that_the_recording_does_not_say_are_named(monkeypatch):
     _, found = scored(monkeypatch, "moderate", 3, facts={"target_g": "much"})
-    assert "cup_radius_mm" in found["pour.margin_deg"].reason or found["pour.margin_deg"].value is not None
+    assert found["pour.margin_deg"].value is not None
     assert found["pour.overshoot_g"].reason == "The recording's target_g is 'much', which is no number."
     assert "go_s" in found["pour.reach_s"].reason
+
+
+def test_without_the_cups_size_the_margin_is_not_measurable():
+    recording = make_scene("cup", severity="healthy", seed=1, test="ftm14").recording()
+    meta = {key: text for key, text in recording.meta.items() if not key.startswith("cup_")}
+    found = {v.id: v for v in score(dataclasses.replace(recording, meta=meta)).scored.values}
+    assert found["pour.margin_deg"].reason == (
+        "The recording does not say how wide the cup is inside (cup_radius_mm)."
+    )
 
 
 def test_overshoot_is_against_the_target(monkeypatch):

@@ -13,6 +13,7 @@ from dexkit.recording.model import Recording, Stream
 from dexkit.sim.buttons import BUTTONS, ButtonsWorld
 from dexkit.sim.cup import CoasterWorld, CupWorld
 from dexkit.sim.cup_tests import act
+from dexkit.sim.liquid import HEIGHT_M, RADIUS_M
 from dexkit.sim.pegs import HOLES, PegsWorld
 from dexkit.sim.person import Fact, Person
 from dexkit.sim.severity import PRESETS, SEVERITIES
@@ -188,6 +189,8 @@ def make_scene(
         "calibration": "simulated",
         "seed": str(seed),
     }
+    if object_kind == "cup":
+        meta |= {"cup_radius_mm": f"{1000 * RADIUS_M:g}", "cup_height_mm": f"{1000 * HEIGHT_M:g}"}
     return Scene(
         object_kind,
         rate_hz,

@@ -120,13 +120,13 @@ static void find_foot(state *s, int64_t reach)
     int flowing = s->state == FLOW || s->state == ENDING;
     slope = flowing ? dk_smaller(dk_larger(slope, 0.0), FASTEST_N_S) : 0.0;
     double tolerance = dk_larger(4.0 * dk_trace_sigma(&s->trace), 0.01), peak = 0.0;
-    int64_t foot = b;
-    for (int64_t k = dk_later(end - 2, begin); k <= b; k++) {
-        double away = fabs(at(s, k) - (level + slope * s->trace.dt * (double)(k - end + 1)));
-        if (away > tolerance && foot == b)
-            foot = k;
-        peak = dk_larger(peak, away);
-    }
+    int64_t foot = dk_later(end - 2, begin);
+    for (int64_t k = foot; k <= b; k++)
+        peak = dk_larger(peak, fabs(at(s, k) - (level + slope * s->trace.dt * (double)(k - end + 1))));
+    if (flowing) /* the flow itself bends a little */
+        tolerance = dk_larger(tolerance, 0.1 * peak);
+    while (foot < b && fabs(at(s, foot) - (level + slope * s->trace.dt * (double)(foot - end + 1))) <= tolerance)
+        foot++;
     if (s->state == ONSET) { /* what looked like liquid was the hand's first force */
         int64_t early = dk_later(s->alarm - s->scale, s->since);
         level = at(s, early);

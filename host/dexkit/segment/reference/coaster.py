@@ -106,14 +106,17 @@ class CoasterSegmenter(ReferenceSegmenter):
         end = max(self.since, b - reach)
         begin = max(self.since, end - self.settle)
         level, slope = self.trace.line(begin, end) if end - begin >= 3 else (self.trace.at(begin), 0.0)
-        slope = min(max(slope, 0.0), FASTEST_N_S) if self.state in (FLOW, ENDING) else 0.0
+        flowing = self.state in (FLOW, ENDING)
+        slope = min(max(slope, 0.0), FASTEST_N_S) if flowing else 0.0
         tolerance = max(4.0 * self.trace.sigma(), 0.01)
-        foot, peak = b, 0.0
-        for k in range(max(end - 2, begin), b + 1):
-            away = abs(self.trace.at(k) - (level + slope * self.trace.dt * (k - end + 1)))
-            if away > tolerance and foot == b:
-                foot = k
-            peak = max(peak, away)
+        foot, peak = max(end - 2, begin), 0.0
+        dt = self.trace.dt
+        for k in range(foot, b + 1):
+            peak = max(peak, abs(self.trace.at(k) - (level + slope * dt * (k - end + 1))))
+        if flowing:  # the flow itself bends a little
+            tolerance = max(tolerance, 0.1 * peak)
+        while foot < b and abs(self.trace.at(foot) - (level + slope * dt * (foot - end + 1))) <= tolerance:
+            foot += 1
         if self.state == ONSET:  # what looked like liquid was the hand's first force
             early = max(self.alarm - self.scale, self.since)
             level = self.trace.at(early)

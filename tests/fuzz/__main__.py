@@ -87,7 +87,12 @@ def main() -> int:
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all when none is named")
     parser.add_argument("--frames", type=float, default=1e8, help="damaged frames for the decoder")
     parser.add_argument("--seconds", type=float, default=20, help="of libFuzzer for each target")
-    parser.add_argument("--inputs", type=float, default=1e6, help="random inputs for each C and twin")
+    parser.add_argument(
+        "--inputs",
+        type=float,
+        default=1e6,
+        help="random inputs for each C and twin; 1e6 take about an hour in all",
+    )
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**31), help="replays a run")
     options = parser.parse_args()
     if unknown := set(options.parts) - set(PARTS):

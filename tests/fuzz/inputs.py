@@ -89,7 +89,7 @@ def some_settings(object_kind: str, rng: np.random.Generator) -> dict[str, float
 
 def some_length(rng: np.random.Generator) -> int:
     """Return a short length, seldom a long one."""
-    return int(min(rng.geometric(1 / (40 if rng.random() < 0.95 else 400)) - 1, TAPE_ROWS))
+    return int(min(rng.geometric(1 / (15 if rng.random() < 0.97 else 300)) - 1, TAPE_ROWS))
 
 
 def some_cuts(rng: np.random.Generator, n: int) -> list[int]:

@@ -232,7 +232,7 @@ def contacts(foot_n: NDArray[np.float32], rate: float) -> NDArray[np.int64]:
                 begin = -1
                 continue
             age_s, part = (i - begin) / rate, (y - zero) / weight
-            needed_s = 0.12 + (10.0 if zero_known else 3.0) * max(part - 0.04, 0.0)
+            needed_s = 0.12 + (15.0 if zero_known else 6.0) * max(part - 0.04, 0.0)
             in_air = 0.0 if part > 0.4 else in_air + 1.0 / rate / needed_s
             if in_air >= 1.0 and age_s >= BUMP_S:
                 high = zero + weight

@@ -113,7 +113,7 @@ class CupSegmenter(ReferenceSegmenter):
             return
         # The nearer to zero, the sooner it is believed; while no air has been felt the zero is but a guess.
         age_s, part = (i - self.begin) / self.rate_hz, (y - self.zero) / self.weight
-        needed_s = 0.12 + (10.0 if self.zero_known else 3.0) * max(part - 0.04, 0.0)
+        needed_s = 0.12 + (15.0 if self.zero_known else 6.0) * max(part - 0.04, 0.0)
         self.in_air = 0.0 if part > 0.4 else self.in_air + 1.0 / self.rate_hz / needed_s
         if self.in_air >= 1.0 and age_s >= self.settings["bump_s"]:
             self.lift(i)

@@ -266,8 +266,8 @@ def test_button_events_say_what_the_contacts_do(boards):
         for kind, button, _, t_s in scene.truth["button_board"].tolist():
             kinds.add(kind)
             column = {"touch": "touch", "entry": "entry", "slip": "entry"}.get(kind, "seated")
-            before, at = closed(scene, "button_board", f"{column}_{button}", [t_s - 1e-4, t_s + 1e-4])
-            settled = closed(scene, "button_board", f"{column}_{button}", t_s + 0.125)[0]
+            moments_s = [t_s - 1e-4, t_s + 1e-4, t_s + 0.125]
+            before, at, settled = closed(scene, "button_board", f"{column}_{button}", moments_s)
             closing = kind in ("touch", "entry", "seated")
             assert (bool(before), bool(at)) == (not closing, closing), (scene.meta, kind, t_s)
             if kind != "touch":

@@ -51,7 +51,8 @@ def test_lift_is_where_the_force_reaches_zero_and_put_the_first_contact(offset_n
     assert told(events) == ["lift", "put"]
     assert one(events, "lift")["t_s"] == pytest.approx(2.2, abs=0.015)
     assert one(events, "put")["t_s"] == pytest.approx(5.0, abs=0.015)
-    assert (events["t_known_s"] - events["t_s"] < 0.6).all()
+    # An untared zero makes the first lift wait: it might still be a failed one.
+    assert (events["t_known_s"] - events["t_s"] < (1.2 if offset_n > 0 else 0.6)).all()
     assert (events["quality"] > 0.4).all()
 
 

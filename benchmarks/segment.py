@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 
 from benchmarks.race import Row, race, ratio
 from dexkit.core import ffi, lib
-from dexkit.protocol.tables import OBJECT_ID, SETTINGS
+from dexkit.protocol.tables import EVENT_ID, OBJECT_ID, SETTINGS
 from dexkit.segment import segment_cup
 from dexkit.sim import make_scene
 from dexkit.sim.matching import agree
 
 SEEDS = (1, 2)
+POURS = {EVENT_ID["cup"]["pour_on"], EVENT_ID["cup"]["pour_off"]}
+#: Events that one recording may have.
+PLACES = 4096
 RATE_HZ = 200.0
 
 NUMBA_IMPORT = """
@@ -54,8 +57,8 @@ def our_contacts(tables: list[NDArray[np.float32]]) -> list[tuple[int, int]]:
     found = []
     settings = list(SETTINGS["cup"].values())
     events = ffi.new("dk_events *")
-    items = ffi.new("dk_event[4096]")
-    events.items, events.capacity = items, 4096
+    items = ffi.new("dk_event[]", PLACES)
+    events.items, events.capacity = items, PLACES
     for table in tables:
         segmenter = ffi.gc(
             lib.dk_segmenter_new(OBJECT_ID["cup"], RATE_HZ, settings, len(settings)), lib.dk_segmenter_free
@@ -65,7 +68,7 @@ def our_contacts(tables: list[NDArray[np.float32]]) -> list[tuple[int, int]]:
             table
         ):
             raise RuntimeError("more events than places")
-        found += [(items[i].kind, items[i].index) for i in range(events.count) if items[i].kind not in (3, 4)]
+        found += [(items[i].kind, items[i].index) for i in range(events.count) if items[i].kind not in POURS]
     return found
 
 

@@ -27,7 +27,7 @@ def declarations() -> str:
 # No contraction to fused multiply-add: the Python twin must see the same bits on every machine.
 # No errno from sqrt: nothing reads it, and with it no loop over sqrt can use wide registers.
 UNIX_FLAGS = ["-std=c11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden"]
-FLAGS = [] if sys.platform == "win32" else UNIX_FLAGS
+FLAGS = ["/std:c11"] if sys.platform == "win32" else UNIX_FLAGS
 
 ffibuilder = FFI()
 ffibuilder.cdef(declarations())

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dexkit import segment
-from dexkit.core import lib
-from dexkit.protocol.tables import TABLE
+from dexkit.core import ffi, lib
+from dexkit.protocol.tables import OBJECT_ID, SETTINGS, TABLE
 from dexkit.segment import reference
 
 PAIRS = {
@@ -27,7 +27,10 @@ def in_chunks(segmenter, samples, cuts):
     return np.concatenate([*pieces, segmenter.finish()])
 
 
-@pytest.mark.skipif(lib is None, reason="the C core is not built")
+needs_core = pytest.mark.skipif(lib is None, reason="the C core is not built")
+
+
+@needs_core
 @pytest.mark.parametrize("object_kind", PAIRS)
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
@@ -53,3 +56,15 @@ def test_c_equals_twin_on_random_walks(object_kind, data):
     expected = in_chunks(slow(rate_hz), samples, [])
     got = in_chunks(fast(rate_hz), samples, cuts)
     assert got.tobytes() == expected.tobytes()
+
+
+@needs_core
+@pytest.mark.parametrize("object_kind", PAIRS)
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -1e300, -1e-9])
+def test_c_refuses_settings_that_are_no_limits(object_kind, wrong):
+    good = list(SETTINGS[object_kind].values())
+    made = lib.dk_segmenter_new(OBJECT_ID[object_kind], 200.0, good, len(good))
+    assert made != ffi.NULL
+    lib.dk_segmenter_free(made)
+    bad = [*good[:-1], wrong]
+    assert lib.dk_segmenter_new(OBJECT_ID[object_kind], 200.0, bad, len(bad)) == ffi.NULL

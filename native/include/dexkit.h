@@ -46,7 +46,8 @@ typedef struct dk_segmenter dk_segmenter;
 /* Columns that a row of this object has; 0 for an unknown object. */
 DK_API size_t dk_columns(enum dk_object object);
 
-/* A new segmenter, or NULL: unknown object, rate not in 10..10000 Hz, wrong number of settings, no memory.
+/* A new segmenter, or NULL: unknown object, rate not in 10..10000 Hz, wrong number of settings or one that
+ * is negative or not finite, no memory.
  * settings: the object's dk_*_settings as n doubles, in the order of the schema. */
 DK_API DK_CHECK dk_segmenter *dk_segmenter_new(enum dk_object object, double rate_hz,
                                                const double *settings, size_t n_settings);

@@ -1,6 +1,7 @@
 /* The button board's segmenter: finger contact, and five buttonholes. docs/events.md says what its events
  * mean. In C to keep up with archives. */
 #include <string.h> // memcmp, memcpy
+#include "number.h"
 #include "passage.h"
 
 enum { BUTTONS = 5, CONTACTS = 3 * BUTTONS };
@@ -57,12 +58,8 @@ static void step(state *s, dk_events *events)
         if (contact_settles(touch, &s->touch_rule, s->index) && touch->state)
             dk_events_add(events, DK_TOUCH, i, touch->first, s->index, contact_quality(touch, s->index));
         passage_step(&s->button[i], &s->button_rule, i, s->index, events);
-        int64_t touch_due = contact_due(touch, &s->touch_rule);
-        int64_t button_due = passage_due(&s->button[i], &s->button_rule);
-        if (touch_due < s->due)
-            s->due = touch_due;
-        if (button_due < s->due)
-            s->due = button_due;
+        s->due = dk_sooner(s->due, contact_due(touch, &s->touch_rule));
+        s->due = dk_sooner(s->due, passage_due(&s->button[i], &s->button_rule));
     }
 }
 

@@ -82,11 +82,11 @@ __attribute__((target("pclmul,sse4.1"))) static uint32_t blocks_by_folding(uint3
     const __m128i low_32 = _mm_set_epi32(0, -1, 0, -1);
     if (n == 0)
         return reg;
-    __m128i x = _mm_xor_si128(_mm_loadu_si128((const __m128i *)p), _mm_cvtsi32_si128((int)reg));
+    __m128i x = _mm_xor_si128(_mm_loadu_si128((const void *)p), _mm_cvtsi32_si128((int)reg));
     for (const uint8_t *end = p + n, *next = p + 16; next < end; next += 16) {
         __m128i low = _mm_clmulepi64_si128(x, over_block, 0x00);
         __m128i high = _mm_clmulepi64_si128(x, over_block, 0x11);
-        x = _mm_xor_si128(_mm_xor_si128(low, high), _mm_loadu_si128((const __m128i *)next));
+        x = _mm_xor_si128(_mm_xor_si128(low, high), _mm_loadu_si128((const void *)next));
     }
     x = _mm_xor_si128(_mm_srli_si128(x, 8), _mm_clmulepi64_si128(x, over_block, 0x10));
     x = _mm_xor_si128(_mm_srli_si128(x, 4), _mm_clmulepi64_si128(_mm_and_si128(x, low_32), over_half, 0x00));

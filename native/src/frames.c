@@ -293,11 +293,11 @@ static inline int take(dk_decoder *d, const uint8_t *bytes, size_t n, size_t aft
     } else if (d->n_slots == d->limit) {
         return 0;
     } else {
-        uint8_t *slot = d->slots[d->n_slots], *frame = slot + MIDDLE - length;
-        memset(slot + (MIDDLE - length) / WIDTH * WIDTH, 0, WIDTH);
+        uint8_t *place = d->slots[d->n_slots], *frame = place + MIDDLE - length;
+        memset(place + (MIDDLE - length) / WIDTH * WIDTH, 0, WIDTH);
         if (after >= WIDTH) {
             copy_wide(frame, bytes + 1, length);
-            memset(slot + MIDDLE, 0, WIDTH);
+            memset(place + MIDDLE, 0, WIDTH);
         } else {
             memcpy(frame, bytes + 1, length);
         }

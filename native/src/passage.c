@@ -1,4 +1,5 @@
 /* A buttonhole or a peg's hole; docs/events.md says what the events mean. In C for both segmenters. */
+#include "number.h"
 #include "passage.h"
 
 void passage_init(passage *p)
@@ -14,15 +15,10 @@ static int64_t left_due(const passage *p, const passage_rule *rule)
     return p->seated.since + rule->seated.bounce;
 }
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 int64_t passage_due(const passage *p, const passage_rule *rule)
 {
-    int64_t contacts = earlier(contact_due(&p->entry, &rule->entry), contact_due(&p->seated, &rule->seated));
-    return earlier(contacts, left_due(p, rule));
+    int64_t contacts = dk_sooner(contact_due(&p->entry, &rule->entry), contact_due(&p->seated, &rule->seated));
+    return dk_sooner(contacts, left_due(p, rule));
 }
 
 static void say(const contact *c, int kind, int channel, int64_t now, dk_events *events)

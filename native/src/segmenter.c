@@ -32,6 +32,9 @@ dk_segmenter *dk_segmenter_new(enum dk_object object, double rate_hz, const doub
     const dk_segmenter_ops *ops = ops_of(object);
     if (!ops || !(rate_hz >= 10.0 && rate_hz <= 10000.0) || n_settings != ops->n_settings)
         return NULL;
+    for (size_t i = 0; i < n_settings; i++)
+        if (!(settings[i] >= 0.0 && isfinite(settings[i])))
+            return NULL;
     dk_segmenter *segmenter = calloc(1, sizeof *segmenter + ops->state_size);
     if (!segmenter)
         return NULL;

@@ -180,8 +180,8 @@ int dk_tremor(const dk_welch *welch, const double *signal, size_t n, size_t axes
     const size_t last = (size_t)nearbyint(BAND_HIGH_HZ / step_hz);
     if (windows == 0 || axes == 0)
         return DK_TOO_SHORT;
-    if (!(step_hz > 0.1) || first <= reach || last + reach >= bins)
-        return DK_TOO_SHORT; /* windows much longer than 2 s, or bins that do not hold the band */
+    if (!(step_hz > 0.1) || reach == 0 || first <= reach || last + reach >= bins)
+        return DK_TOO_SHORT; /* windows far from 2 s, or bins that do not hold the band */
     const int reason = usable(signal, n, axes);
     if (reason)
         return reason;

@@ -113,6 +113,14 @@ def test_what_makes_no_table_is_said_in_one_line(kind):
         )
 
 
+def test_one_wrong_time_stamp_is_named_and_fills_no_memory():
+    one = stream("coaster/load", ("load_n",), [0.0, 0.1, 0.2, 1.7e9], [1, 2, 3, 4], None)
+    with pytest.raises(InputError, match="one time stamp is wrong"):
+        table(recording("coaster", one), "coaster")
+    with pytest.raises(InputError, match="one time stamp is wrong"):
+        even(one)
+
+
 @given(
     steps=st.lists(st.integers(1, 8), min_size=1, max_size=20),
     rate_hz=st.sampled_from([50.0, 100.0, 333.0]),

@@ -14,6 +14,8 @@ from dexkit.recording.model import Recording, Stream
 GAP_PERIODS = 3.5
 #: Columns whose value holds until the next sample; all others change between samples.
 CONTACTS = ("touch_", "entry_", "seated_")
+#: A longer table than this, some eight hours at the highest rate, comes from a time stamp that is wrong.
+LONGEST_TABLE = 10_000_000
 #: Newtons of one gram on a scale.
 N_PER_G = 9.80665e-3
 
@@ -90,7 +92,7 @@ def table(
     Raises
     ------
     InputError
-        If the object is not known, or the recording holds none of its columns.
+        If the object is not known, the recording holds none of its columns, or it spans days.
     """
     if object_kind not in TABLE:
         raise InputError(f"'{object_kind}' is not an object: {', '.join(TABLE)}.")
@@ -105,7 +107,7 @@ def table(
         raise InputError(f"{rate_hz} Hz is not a rate: give a positive one.")
     t0_s = min(float(stream.t_s[0]) for stream in streams)
     end_s = max(float(stream.t_s[-1]) for stream in streams)
-    samples = np.full((int((end_s - t0_s) * rate_hz + 1e-6) + 1, len(columns)), np.nan, np.float32)
+    samples = _empty(end_s - t0_s, rate_hz, len(columns))
     for stream in streams:
         _place(stream, columns, samples, rate_hz, t0_s)
     return samples, rate_hz, t0_s
@@ -131,12 +133,12 @@ def even(stream: Stream, rate_hz: float | None = None) -> tuple[NDArray[np.float
     Raises
     ------
     InputError
-        If the stream has no rate.
+        If the stream has no rate, or spans days.
     """
     if rate_hz is None:
         rate_hz = 1.0 / period_s(stream)
     span_s = float(stream.t_s[-1] - stream.t_s[0]) if len(stream.t_s) else 0.0
-    samples = np.full((int(span_s * rate_hz + 1e-6) + 1, len(stream.columns)), np.nan, np.float32)
+    samples = _empty(span_s, rate_hz, len(stream.columns))
     if len(stream.t_s):
         _place(stream, stream.columns, samples, rate_hz, float(stream.t_s[0]))
     return samples, rate_hz
@@ -157,6 +159,17 @@ def longest_measured(samples: NDArray[np.float32]) -> slice:
     starts, ends = edges[::2], edges[1::2]
     longest = int(np.argmax(ends - starts))
     return slice(int(starts[longest]), int(ends[longest]))
+
+
+def _empty(span_s: float, rate_hz: float, columns: int) -> NDArray[np.float32]:
+    """Return a table for so many seconds in which nothing was measured."""
+    rows = int(span_s * rate_hz + 1e-6) + 1
+    if rows > LONGEST_TABLE:
+        raise InputError(
+            f"The recording spans {span_s:.0f} s, {rows} rows at {rate_hz:g} Hz. Probably one time stamp is "
+            f"wrong. Find the gap with `dexkit info` and cut it; at most {LONGEST_TABLE} rows are taken."
+        )
+    return np.full((rows, columns), np.nan, np.float32)
 
 
 def _streams_of(recording: Recording, object_kind: str) -> list[Stream]:

@@ -1,9 +1,11 @@
-"""docs/events.md, the schema and the core name the same events."""
+"""docs/events.md and the schema name the same events, and the same limits."""
 
 import re
 from pathlib import Path
 
-from dexkit.protocol.tables import EVENT_ID
+import pytest
+
+from dexkit.protocol.tables import EVENT_ID, OBJECT_ID, SETTINGS
 
 EVENTS_PAGE = Path(__file__).resolve().parent.parent / "docs" / "events.md"
 
@@ -19,3 +21,20 @@ def test_every_event_is_explained_and_no_other():
 def test_numbers_are_unique():
     numbers = [number for kinds in EVENT_ID.values() for number in kinds.values()]
     assert len(numbers) == len(set(numbers))
+
+
+#: How each object's paragraph begins.
+TITLES = {"cup": "Cup", "coaster": "Coaster", "button_board": "Button board", "pegboard": "Pegboard"}
+IN_SECONDS = {"s": 1.0, "ms": 1e-3}
+
+
+@pytest.mark.parametrize("object_kind", OBJECT_ID)
+def test_every_limit_is_the_default_of_a_setting(object_kind):
+    text = EVENTS_PAGE.read_text(encoding="utf-8")
+    paragraph = next(p for p in text.split("\n\n") if p.startswith(f"**{TITLES[object_kind]}"))
+    limits = re.findall(r"(\d+(?:\.\d+)?) (g/s|ms|s|N|deg)\b", paragraph)
+    assert limits
+    for number, unit in limits:
+        assert pytest.approx(float(number) * IN_SECONDS.get(unit, 1.0)) in list(
+            SETTINGS[object_kind].values()
+        )

@@ -3,15 +3,18 @@
 import ast
 import importlib
 import inspect
+import os
 import pkgutil
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 import dexkit
+from dexkit.core import lib
 
 ROOT = Path(__file__).resolve().parent.parent
 HOST = ROOT / "host" / "dexkit"
@@ -115,3 +118,30 @@ def test_docstrings_name_only_real_parameters():
         if not named <= real:
             wrong.append(f"{name}: {sorted(named - real)}")
     assert not wrong
+
+
+def test_the_core_is_built():
+    """Without it the tests of the core would be skipped, and nobody would notice."""
+    assert lib is not None or os.environ.get("DEXKIT_PURE") == "1"
+
+
+def test_every_dependency_is_explained_and_no_other():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    wanted = [*project["build-system"]["requires"], *project["project"]["dependencies"]]
+    for extra in project["project"]["optional-dependencies"].values():
+        wanted += extra
+    names = {re.split(r"[<>=~]", requirement)[0] for requirement in wanted}
+    page = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| ")]
+    explained = {name.strip() for row in rows[1:] for name in row.split(",")}
+    assert explained == names
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", *sorted(p.name for p in ROOT.glob("docs/*.md"))]
+)
+def test_every_link_leads_somewhere(page):
+    path = next(p for p in (ROOT / page, ROOT / "docs" / page) if p.is_file())
+    links = re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8"))
+    missing = [link for link in links if "://" not in link and not (path.parent / link).exists()]
+    assert not missing

@@ -15,7 +15,7 @@ from benchmarks.race import Row
 
 
 def main() -> int:
-    """Run the races named on the command line, or all; return 1 when an output differed from a peer's."""
+    """Run the races named on the command line, or all; an output that differs from a peer's stops them."""
     wanted = sys.argv[1:]
     table = Table(
         "race", "peer", "ratio", "goal", "reached", "figure", "note", title="dexkit against its peers"

@@ -16,9 +16,6 @@ class NotMeasurable:
 
     reason: str
 
-    def __bool__(self) -> bool:
-        return False
-
 
 @dataclass(frozen=True)
 class Measured:

@@ -110,6 +110,11 @@ def test_what_cannot_be_scored_is_refused_in_one_line(weights):
     assert "\n" not in str(error.value)
 
 
+def test_a_weight_that_only_drifts_holds_no_pour():
+    scored = score_coaster(weight(np.arange(100) / 80.0, np.arange(100.0), 80.0))
+    assert numbers(scored)["coaster.pours"] == 0
+
+
 def test_the_brew_on_a_kitchen_scale(shared_data):
     path = shared_data / "pour-over-scale" / "beanconqueror_beverage_weight.csv"
     scored = score_coaster(read_csv("weight", path, "t_s,weight_g"))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -257,7 +258,7 @@ class Glass:
         """Each pour, in order."""
         found = []
         rows = self.events[np.isin(self.events["kind"], ("receive_on", "receive_off"))]
-        for row, after in zip(rows, [*rows[1:], None], strict=True):
+        for row, after in zip_longest(rows, rows[1:]):
             if row["kind"] != "receive_on":
                 continue
             ended = after is not None and after["kind"] == "receive_off"

@@ -171,6 +171,9 @@ def test_bad_places_are_one_line_and_exit_code_2(monkeypatch, capsys, csv_file, 
         code = run(monkeypatch, "import", "weight", source, "--columns", "t_s,weight_g", "--out", out)
         said = capsys.readouterr().err
         assert (code, said.count("\n")) == (2, 1), said
+    words = ("import", "weight", good, "--columns", "t_s,weight_g", "--out", good, "--force")
+    assert run(monkeypatch, *words) == 2
+    assert good.read_text() == "t_s,weight_g\n0,1\n", "the table itself was replaced"
     assert run(monkeypatch, "import", "soup", good, "--columns", "t_s,weight_g") == 2
     assert occupied.read_text() == "precious"
     assert sorted(tmp_path.iterdir()) == [good, occupied]

@@ -301,3 +301,13 @@ def test_a_cut_file_that_is_damaged_too_loses_one_chunk_more_at_most():
             found < held and hit[0] is not whole.chunks[40]
         ):  # behind the last chunk nothing counts what is gone
             assert recovered.losses.samples_missing == in_hit
+
+
+@pytest.mark.parametrize(
+    "times", [[0.0, 2e9], [0.0, 1e300, 2e300], [0.0, 2.0, 1.0], [-1.0, 0.0], [0.0, np.nan]]
+)
+def test_times_that_no_recording_has_are_refused_and_nothing_is_left(tmp_path, times):
+    stream = Stream("weight", ("weight_g",), np.array(times), np.zeros((len(times), 1), np.float32), None)
+    with pytest.raises(InputError, match="The times of 'weight'"):
+        write(tmp_path / "odd.mcap", Recording("weight", {}, {"weight": stream}))
+    assert list(tmp_path.iterdir()) == []

@@ -113,6 +113,8 @@ def import_csv(
         If the disk refuses; nothing is left behind.
     """
     recording = read_csv(kind, path, columns, rate_hz=rate_hz)
+    if Path(out).exists() and Path(out).samefile(path):
+        raise InputError(f"{out} is the table itself: give the recording another name.")
     write(out, recording, overwrite=overwrite)
     return recording
 
@@ -317,7 +319,10 @@ def _number(sheet: Sheet, line: int, cell: str) -> float:
         return float("nan")
     value = _decimal(cell)
     if value is None or not abs(value) < Decimal("3e38"):
-        raise sheet.fault(line, f"'{cell}' is no number: mend the cell, or empty it if nothing was measured.")
+        raise sheet.fault(
+            line,
+            f"'{cell}' is no number that a sensor gives: mend the cell, or empty it if nothing was measured.",
+        )
     return float(value)
 
 

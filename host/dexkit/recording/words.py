@@ -52,7 +52,7 @@ def losses_in_words(losses: Losses) -> Iterator[str]:
 
 
 def _stream(stream: Stream) -> str:
-    count = f"{len(stream.t_s)} samples of {', '.join(stream.columns)}"
+    count = f"{len(stream.t_s)} sample{'s' * (len(stream.t_s) != 1)} of {', '.join(stream.columns)}"
     if stream.rate_hz is not None:
         return f"{count} at {stream.rate_hz:g} Hz"
     try:
@@ -82,4 +82,4 @@ def _facts(stream: Stream) -> Iterator[str]:
         lengths = found[:, 1] - found[:, 0]
         longest = np.argsort(-lengths, kind="stable")[:GAPS_NAMED]
         named = ", ".join(f"{lengths[i]:.3g} s at {found[i, 0]:.2f} s" for i in longest)
-        yield f"{len(found)} gaps, the longest: {named}"
+        yield f"{len(found)} gap{'s' * (len(found) > 1)}, the longest: {named}"

@@ -237,12 +237,7 @@ class _Pending:
             )
         if not 0 <= lost_before < 1 << 32:
             raise InputError(f"'{name}' cannot have lost {lost_before} samples.")
-        steps = np.diff(times, prepend=self._last_t_s)
-        if not (np.all(np.isfinite(times)) and np.all(steps >= 0) and np.all(times < LONGEST_S)):
-            raise InputError(
-                f"The times of '{name}' must be seconds from the recording's start that never go back "
-                f"(the last was {self._last_t_s:.6g} s)."
-            )
+        _check_times(name, times, self._last_t_s)
         return times, samples
 
     def add(self, t_s: NDArray[np.float64], values: NDArray[np.float32], lost_before: int) -> None:
@@ -293,11 +288,13 @@ def write(path: str | Path, recording: Recording, *, overwrite: bool = False) ->
     if recording.losses != Losses():
         meta["losses"] = json.dumps(asdict(recording.losses))
     streams = list(recording.streams.values())
+    for stream in streams:
+        _check_times(stream.name, np.asarray(stream.t_s, np.float64), 0.0)
     plans = [StreamPlan(stream.name, stream.columns, stream.rate_hz) for stream in streams]
     start_ns = meta.pop("start_ns", "0")
     if not start_ns.isdecimal():
         raise InputError(f"The fact start_ns is '{start_ns}': it must be nanoseconds since 1970.")
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.parent / f".{path.name}.{os.getpid()}.part"
     try:
         kind = recording.object_kind
         with Writer(part, kind, meta, plans, start_ns=int(start_ns), live=False, shown_as=path) as writer:
@@ -318,6 +315,19 @@ def _seconds(streams: Sequence[Stream]) -> NDArray[np.float64]:
     if not streams:
         return np.empty(0)
     return np.unique(np.concatenate([np.floor(stream.t_s) for stream in streams]))
+
+
+def _check_times(name: str, t_s: NDArray[np.float64], last_t_s: float) -> None:
+    """Raise InputError where times are not finite, go back, or are longer than a recording can be."""
+    steps = np.diff(t_s, prepend=last_t_s)
+    if np.all(np.isfinite(t_s)) and np.all(steps >= 0) and np.all(t_s < LONGEST_S):
+        return
+    at = int(np.argmax(~(np.isfinite(t_s) & (steps >= 0) & (t_s < LONGEST_S))))
+    raise InputError(
+        f"The times of '{name}' must be seconds from the recording's start that never go back, below "
+        f"{LONGEST_S:g} s; {t_s[at]:.6g} s came after {t_s[at - 1] if at else last_t_s:.6g} s. Probably they "
+        "are in another unit or out of order: convert or sort them."
+    )
 
 
 def plans_to_text(plans: Sequence[StreamPlan]) -> str:

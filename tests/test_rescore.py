@@ -132,3 +132,12 @@ def test_no_folder_and_no_recording(tmp_path):
         rescore(tmp_path / "nowhere", tmp_path / "out.jsonl", here)
     with pytest.raises(InputError, match="holds no recording"):
         rescore(tmp_path, tmp_path / "out.jsonl", here)
+
+
+@pytest.mark.parametrize("place", [".", "nowhere/out.jsonl"])
+def test_a_place_that_cannot_be_written_is_one_sentence(archive, tmp_path, place):
+    folder = tmp_path / "place"
+    folder.mkdir()
+    with pytest.raises(InputError, match=r"is a folder|Cannot write"):
+        rescore(archive, folder / place, here)
+    assert list(folder.iterdir()) == []

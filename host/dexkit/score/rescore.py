@@ -93,12 +93,20 @@ def rescore(
     files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*.mcap"))}
     if not files:
         raise InputError(f"{folder} holds no recording (.mcap). Probably another one was meant. Name that.")
-    part = out.with_name(out.name + ".part")
+    if out.is_dir():
+        raise InputError(f"{out} is a folder. Name a file for the scores, such as {out / 'scores.jsonl'}.")
+    part = out.parent / (out.name + ".part")
     known = _known(out) | _known(part)
     lines = {name: known[name] for name, path in files.items() if name in known and _same(known[name], path)}
     kept = len(lines)
     batches = _batches(folder, [name for name in files if name not in lines], files, workers)
-    with part.open("a", encoding="utf-8") as journal:
+    try:
+        journal = part.open("a", encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"Cannot write {out}: {error.strerror}. Check that the folder exists and may be written to."
+        ) from None
+    with journal:
         for batch in engine(batches):
             for line in batch:
                 lines[json.loads(line)["file"]] = line
@@ -106,7 +114,7 @@ def rescore(
             journal.flush()
             if progress:
                 progress(len(lines), len(files))
-    whole = out.with_name(out.name + ".new")
+    whole = out.parent / (out.name + ".new")
     whole.write_text("".join(lines[name] + "\n" for name in sorted(lines)), encoding="utf-8")
     whole.replace(out)
     part.unlink()

@@ -176,3 +176,10 @@ def test_the_command_line_says_in_one_line_what_is_wrong(tmp_path):
     done = run_dump(tmp_path / "nowhere.bin")
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
+    for data in (b"", b"Dear therapist,\n" * 9, bytes(999)):
+        path = tmp_path / "letter.bin"
+        path.write_bytes(data)
+        done = run_dump(path)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert len(done.stderr.splitlines()) == 1
+        assert "holds no frame" in done.stderr

@@ -50,7 +50,12 @@ def root() -> None:
 @app.command("dump")
 def dump_frames(file: Annotated[Path, typer.Argument(help="bytes as a board sent them")]) -> None:
     """Print frames readably, one line each."""
-    for line in dump(decode(read_bytes(file))):
+    decoded = decode(read_bytes(file))
+    if not len(decoded.blocks):
+        raise InputError(
+            f"{file} holds no frame. Probably no board sent it. A recording is read with `dexkit info`."
+        )
+    for line in dump(decoded):
         print(line)
 
 
@@ -137,7 +142,8 @@ def rescore_folder(
     Exit code 0: all scored; 1: some recordings could not be scored, the rest is.
     """
     out = out or folder / "scores.jsonl"
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("scoring", total=None)
 
         def show(done: int, total: int) -> None:

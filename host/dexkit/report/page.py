@@ -55,7 +55,7 @@ def page(result: Result, name: str) -> str:
 def write_page(result: Result, name: str, path: Path) -> None:
     """Write the page whole or not at all."""
     text = page(result, name)
-    part = path.with_name(path.name + ".part")
+    part = path.parent / (path.name + ".part")
     try:
         part.write_text(text, encoding="utf-8")
         part.replace(path)

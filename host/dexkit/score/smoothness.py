@@ -245,7 +245,7 @@ def _rate_reason(rate_hz: float, lowest_hz: float = 1.0) -> NotMeasurable | None
     """Return why a rate does not serve, or None when it does."""
     try:
         value = float(rate_hz)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         value = math.nan
     if lowest_hz <= value <= HIGHEST_RATE_HZ:
         return None

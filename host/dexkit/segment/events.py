@@ -45,7 +45,7 @@ def check_rate(rate_hz: float) -> float:
     low, high = RATE_LIMITS_HZ
     try:
         value = float(rate_hz)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         value = math.nan
     if not low <= value <= high:
         raise InputError(

@@ -78,7 +78,10 @@ class Segmenter:
         return np.concatenate(found) if found else np.empty(0, EVENT_DTYPE)
 
     def finish(self) -> NDArray[np.void]:
-        """Say that the stream has ended; return what can still be said of open events."""
+        """Say that the stream has ended; return what can still be said of open events.
+
+        From then on nothing more is found: make a new segmenter for the next stream.
+        """
         lib.dk_segmenter_finish(self._segmenter, self._events)
         return self._take()
 

@@ -103,6 +103,19 @@ def test_gaps_and_losses_are_shown():
     assert "400 samples missing" in text
 
 
+def test_the_key_explains_what_is_drawn_and_nothing_else(result):
+    text = Elements(page(result, "test.mcap")).text
+    crossed = bool(np.isin(result.scored.events["kind"], ("slip", "bounce")).any())
+    assert ("×event that went wrong" in text) == crossed
+    t_s = np.arange(400) / 100.0
+    force = np.random.default_rng(1).normal(20.0, 1.0, (400, 1)).astype(np.float32)
+    still = score(Recording("force", {}, {"force": Stream("force", ("force_n",), t_s, force, 100.0)}))
+    text = page(still, "test.mcap")
+    assert "event that went wrong" not in text
+    assert "<span>event</span>" not in text
+    assert text.count(">Force<") == 1  # a name without a unit is not its own unit
+
+
 def test_the_index_leads_to_the_pages(result, tmp_path):
     write_index([("one.html", result)], tmp_path / "index.html")
     elements = Elements((tmp_path / "index.html").read_text(encoding="utf-8"))

@@ -6,9 +6,18 @@ from itertools import groupby
 from pathlib import Path
 
 from dexkit import __version__
-from dexkit.report.svg import picture
+from dexkit.report.svg import events_of, picture
 from dexkit.report.terminal import merged
-from dexkit.report.words import EVENT_WORDS, OBJECT_WORDS, TEST_WORDS, number, unit, with_unit
+from dexkit.report.words import (
+    EVENT_WORDS,
+    OBJECT_WORDS,
+    TEST_WORDS,
+    WARNING_KINDS,
+    certainty,
+    number,
+    unit,
+    with_unit,
+)
 from dexkit.score.measure import Direction, Mark, Value
 from dexkit.score.scoring import Result
 
@@ -22,6 +31,12 @@ MARK_WORDS = {
     Mark.RECALLED: "RECALLED: source not checked",
     Mark.PROPOSED: "PROPOSED: our own convention, no published standard",
 }
+#: How events are drawn: in a row of contacts or on a curve, of what went wrong or not, and the key to it.
+MARKS_DRAWN = (
+    (False, False, '<span class="key line"></span>event'),
+    (False, True, '<span class="key warnline"></span>event that went wrong'),
+    (True, True, '<span class="key cross">×</span>event that went wrong'),
+)
 ARROWS = {Direction.BETTER: "More is better.", Direction.WORSE: "Less is better.", Direction.NEITHER: ""}
 
 
@@ -116,8 +131,13 @@ def _caption(result: Result) -> str:
         shades.append('<span class="key disturbed"></span>disturbed')
     if "lost" in kinds:
         shades.append('<span class="key lost"></span>not measured')
-    shades.append('<span class="key line"></span>event')
-    shades.append('<span class="key warnline"></span>event that went wrong')
+    for rows, warns, shade in MARKS_DRAWN:
+        if any(
+            bool(trace.levels) == rows
+            and any((kind in WARNING_KINDS) == warns for _, kind in events_of(trace, result.scored))
+            for trace in result.scored.traces
+        ):
+            shades.append(shade)
     return " ".join(f"<span>{shade}</span>" for shade in shades)
 
 
@@ -132,7 +152,8 @@ def _measures(values: Sequence[Value]) -> Iterator[str]:
     for value in whole:
         ours = " Our own convention." if value.measure.mark is Mark.PROPOSED else ""
         hint = ARROWS[value.measure.direction] + ours
-        quality = f' <span class="hint">certainty {value.quality:.0%}</span>' if value.quality < 0.95 else ""
+        words = certainty(value.quality)
+        quality = f' <span class="hint" title="quality {value.quality:.2f}">{words}</span>' if words else ""
         meaning = escape(value.measure.summary())
         yield f'<tr><th scope="row">{escape(value.measure.title)}</th>'
         yield f'<td class="value">{escape(with_unit(value))}{quality}</td>'

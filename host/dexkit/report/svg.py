@@ -10,7 +10,7 @@ from dexkit.report.words import EVENT_WORDS, WARNING_KINDS
 from dexkit.score.scored import Band, Scored, Trace
 
 WIDTH = 1200
-LEFT, RIGHT = 176, 12
+LEFT, RIGHT = 192, 12
 PLOT = WIDTH - LEFT - RIGHT
 CURVE_HEIGHT, ALONE_HEIGHT, ROW_HEIGHT, GAP = 104, 200, 22, 14
 TOP = 24
@@ -105,8 +105,8 @@ def _curve(trace: Trace, scored: Scored, axis: Axis, y0: float, height: float) -
     """Yield one plot: frame, scale, curve, events."""
     column, low, high = _columns(trace, axis)
     yield f'<rect x="{LEFT}" y="{y0:g}" width="{PLOT}" height="{height}" class="frame"/>'
-    name, _, unit = trace.name.rpartition(" (")
-    yield f'<text x="0" y="{y0 + 16:g}" class="name">{escape(name or trace.name)}</text>'
+    name, _, unit = trace.name.partition(" (")
+    yield f'<text x="0" y="{y0 + 16:g}" class="name">{escape(name)}</text>'
     if unit:
         yield f'<text x="0" y="{y0 + 34:g}" class="unit">{escape(unit.rstrip(")"))}</text>'
     if not len(column):
@@ -138,7 +138,7 @@ def _path(column: NDArray[np.int64], low: Floats, high: Floats) -> str:
     return "".join(words)
 
 
-def _events(trace: Trace, scored: Scored) -> list[tuple[float, str]]:
+def events_of(trace: Trace, scored: Scored) -> list[tuple[float, str]]:
     """Return time and kind of the events that belong to a curve."""
     return [
         (float(row["t_s"]), str(row["kind"]))
@@ -150,7 +150,7 @@ def _events(trace: Trace, scored: Scored) -> list[tuple[float, str]]:
 def _marks(trace: Trace, scored: Scored, axis: Axis, y0: float, height: float) -> Iterator[str]:
     """Yield a line for each event across its plot, with its name where there is room."""
     free_x = -1e9
-    events = _events(trace, scored)
+    events = events_of(trace, scored)
     named: set[str] = set()
     for t_s, kind in events:
         x, word = axis.x(t_s), EVENT_WORDS.get(kind, kind)
@@ -181,7 +181,7 @@ def _row(trace: Trace, scored: Scored, axis: Axis, y0: float) -> Iterator[str]:
         name, style = escape(trace.levels[number - 1]), f"level{len(trace.levels) - number}"
         yield f'<rect x="{x:.1f}" y="{y0 + 3:g}" width="{width:.1f}" height="14" class="{style}">'
         yield f"<title>{name}, {start_s:.2f} s</title></rect>"
-    for at_s, kind in _events(trace, scored):
+    for at_s, kind in events_of(trace, scored):
         if kind in WARNING_KINDS:
             word = EVENT_WORDS.get(kind, kind)
             yield (

@@ -84,3 +84,10 @@ def with_unit(value: Value) -> str:
     if value.label:
         return value.label
     return f"{number(value)} {unit(value)}".strip()
+
+
+def certainty(quality: float) -> str:
+    """Return how sure a number is in words; nothing where it stands on undisturbed data. Limits ours."""
+    if quality >= 0.95:
+        return ""
+    return "fairly certain" if quality >= 0.5 else "uncertain"

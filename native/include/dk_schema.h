@@ -46,10 +46,9 @@ typedef struct dk_cup_settings {
 
 /* Coaster: columns of a row, then settings in the order of the schema. */
 #define DK_COASTER_COLUMNS 1
-#define DK_COASTER_SETTINGS 4
+#define DK_COASTER_SETTINGS 3
 typedef struct dk_coaster_settings {
-    double flow_g_s; /* Flow above which the glass is receiving. */
-    double dribble_g_s; /* A flow of at most this much after the main flow is not receiving. */
+    double flow_g_s; /* Flow above which the glass is receiving; a slower dribble is not. */
     double pause_s; /* A pause shorter than this is one pour. */
     double disturbed_n; /* Force of a hand, knock or bump from which on the glass is disturbed. */
 } dk_coaster_settings;

@@ -6,7 +6,8 @@
  * begun. Has it fallen: then a flow has ended. Each boundary of flow is then found by fitting a ramp of flow
  * to the trace around it, because the flow crosses its limit where the trace shows nothing yet.
  * Bit for bit the twin of host/dexkit/segment/reference/coaster.py. */
-#include <math.h> // fabs, isfinite
+#include <math.h>   // fabs, isfinite
+#include <string.h> // memcpy
 #include "flow_fit.h"
 #include "number.h"
 #include "segmenter.h"
@@ -62,10 +63,12 @@ static void init(void *memory, double rate_hz, const double *settings)
 {
     state *s = memory;
     dk_trace *t = &s->trace;
+    dk_coaster_settings set;
+    memcpy(&set, settings, sizeof set);
     dk_trace_init(t, rate_hz);
-    s->limit = settings[0] * GRAVITY_N_PER_G; /* flows are newtons a second from here on */
-    s->force = FORCE * dk_larger(settings[3], LEAST_N);
-    s->pause = settings[2] / t->dt;
+    s->limit = set.flow_g_s * GRAVITY_N_PER_G; /* flows are newtons a second from here on */
+    s->force = FORCE * dk_larger(set.disturbed_n, LEAST_N);
+    s->pause = set.pause_s / t->dt;
     for (int k = 0; k < N_SCALES; k++)
         s->scales[k] = dk_trace_bins(t, SCALES_S[k], 4);
     s->lookback = dk_trace_bins(t, LOOKBACK_S, 2);

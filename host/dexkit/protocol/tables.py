@@ -112,7 +112,6 @@ SETTINGS: dict[str, dict[str, float]] = {
     },
     "coaster": {
         "flow_g_s": 1.0,
-        "dribble_g_s": 0.7,
         "pause_s": 1.0,
         "disturbed_n": 0.15,
     },

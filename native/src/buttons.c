@@ -5,6 +5,7 @@
 #include "passage.h"
 
 enum { BUTTONS = 5, CONTACTS = 3 * BUTTONS };
+_Static_assert(DK_BUTTON_BOARD_COLUMNS == CONTACTS + 1, "contacts, then the panel");
 
 typedef struct state {
     int64_t index; /* of the next row */

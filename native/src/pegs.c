@@ -6,6 +6,7 @@
 #include "tray.h"
 
 enum { HOLES = 9, CONTACTS = 2 * HOLES, TRAY = -1 };
+_Static_assert(DK_PEGBOARD_COLUMNS == CONTACTS + 1, "barriers, then the tray");
 
 typedef struct state {
     int64_t index; /* of the next row */

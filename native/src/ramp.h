@@ -5,9 +5,8 @@
 
 #include <math.h>   // fabs, sqrt
 #include <stdint.h> // int64_t
+#include "number.h"
 
-static inline double dk_larger(double a, double b) { return a > b ? a : b; }
-static inline double dk_smaller(double a, double b) { return a < b ? a : b; }
 static inline double dk_clip(double x, double limit) { return x > limit ? limit : x < -limit ? -limit : x; }
 
 static inline double dk_median5(double a, double b, double c, double d, double e)

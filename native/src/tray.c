@@ -1,6 +1,7 @@
 /* The peg tray on its load cell; tray.h says what it does. In C to keep up with archives. */
 #include <math.h>   // fabs, floor, sqrt, fmin, INFINITY
 #include <stdlib.h> // abs
+#include "number.h"
 #include "tray_times.h"
 
 /* Length of a block: one period of 50 Hz. */
@@ -27,16 +28,6 @@ void tray_init(tray *t, double rate_hz)
     t->calm_limit = 1.0 + 7.0 / root;
     t->first = t->began = t->settled = -1;
     t->noise_var = t->noise_n = t->alarm_n = INFINITY;
-}
-
-static double larger(double a, double b)
-{
-    return a > b ? a : b;
-}
-
-static int64_t later(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
 }
 
 /* ---- Pegs -------------------------------------------------------------------------------------------- */
@@ -85,7 +76,7 @@ static double patience_s(const tray *t, int pegs, int64_t out)
     if (t->peg_n == 0.0)
         return pegs == -1 || pegs == 0 ? 0.3 : 1.0;
     double sure = 0.15 + 4.0 * mean_error_n(t, TRAY_WINDOW) / t->peg_n;
-    if (off > sure || pegs > later(1, out) || pegs < -2)
+    if (off > sure || pegs > dk_later(1, out) || pegs < -2)
         return 0.8;
     if (pegs > out)
         return 0.4;
@@ -115,7 +106,7 @@ static void judge(tray *t, int pegs, int64_t now, tray_verdict *verdict)
     int n = abs(pegs), before = verdict->n, sign = pegs > 0 ? 1 : -1;
     if (n == 0 || n > TRAY_PEGS)
         return;
-    double quality = larger(0.0, 1.0 - 2.0 * misfit(t, pegs));
+    double quality = dk_larger(0.0, 1.0 - 2.0 * misfit(t, pegs));
     learn(t, n);
     if (pegs > 0)
         tray_landings(t, pegs, now, index);
@@ -176,7 +167,7 @@ static void measure_window(tray *t)
     double samples = (double)(TRAY_WINDOW * t->block);
     double mean = (a[0] + a[1] + a[2] + a[3] + a[4]) / samples;
     t->mean = t->zero + mean;
-    t->var = larger((b[0] + b[1] + b[2] + b[3] + b[4]) / samples - mean * mean, 0.0);
+    t->var = dk_larger((b[0] + b[1] + b[2] + b[3] + b[4]) / samples - mean * mean, 0.0);
     t->trend = fabs((a[3] + a[4]) - (a[0] + a[1])) / (2.0 * (double)t->block);
 }
 
@@ -191,7 +182,7 @@ static void measure_noise(tray *t)
     double floor_var = QUIETEST_N * QUIETEST_N;
     t->restless++;
     if (t->level_blocks == 0 && (t->blocks == TRAY_WINDOW || (double)t->blocks < 0.5 * t->per_s)) {
-        t->noise_var = fmin(t->noise_var, larger(t->calmest * t->var, floor_var));
+        t->noise_var = fmin(t->noise_var, dk_larger(t->calmest * t->var, floor_var));
     } else if (t->var < 0.25 * t->noise_var) {
         t->noise_var += 0.2 * (t->var - t->noise_var);
     } else if (window_is_calm(t)) {
@@ -202,7 +193,7 @@ static void measure_noise(tray *t)
     } else if ((double)t->restless > 5.0 * t->per_s) {
         t->noise_var *= 1.02;
     }
-    t->noise_var = larger(t->noise_var, floor_var);
+    t->noise_var = dk_larger(t->noise_var, floor_var);
     t->noise_n = sqrt(t->noise_var);
     t->alarm_n = 5.0 * t->noise_n;
 }
@@ -211,7 +202,7 @@ static void measure_noise(tray *t)
 static double step_n(const tray *t)
 {
     double peg = t->peg_n > 0.0 ? 0.45 * t->peg_n : LIGHTEST_N;
-    return larger(peg, 5.0 * mean_error_n(t, TRAY_WINDOW));
+    return dk_larger(peg, 5.0 * mean_error_n(t, TRAY_WINDOW));
 }
 
 /* Lets the calm level follow drift, unless the window has left it; `leaving` is the block before the window. */

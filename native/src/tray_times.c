@@ -1,6 +1,7 @@
 /* When a hand left the tray, and when each peg came down: looked up in the remembered samples after an episode.
  * In C with tray.c, which asks. */
 #include <math.h> // ceil, fabs, floor, fmin, INFINITY
+#include "number.h"
 #include "tray_times.h"
 
 static double recall(const tray *t, int64_t sample)
@@ -14,27 +15,17 @@ static int64_t samples_in(const tray *t, double seconds)
     return (int64_t)floor(seconds * (double)t->block * t->per_s);
 }
 
-static double larger(double a, double b)
-{
-    return a > b ? a : b;
-}
-
-static int64_t later(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 /* Samples of a spike: what is over within 5 ms stands alone. */
 static int64_t lone(const tray *t)
 {
-    return later(1, (int64_t)ceil(0.005 * (double)t->block * t->per_s - 1e-9));
+    return dk_later(1, (int64_t)ceil(0.005 * (double)t->block * t->per_s - 1e-9));
 }
 
 /* The first sample to look at: a little before the episode, if still remembered. */
 static int64_t oldest(const tray *t, int64_t now)
 {
     int64_t before = t->began - samples_in(t, 0.15);
-    return later(later(before, t->settled), later(now - TRAY_MEMORY + 1, t->first));
+    return dk_later(dk_later(before, t->settled), dk_later(now - TRAY_MEMORY + 1, t->first));
 }
 
 /* Where a step from the level before to the level after fits best. */
@@ -98,7 +89,7 @@ static int is_pressed(const tray *t, int64_t begin, int64_t end)
     if ((double)(end - begin) < 0.15 * (double)t->block * t->per_s)
         return 0;
     double low = fmin(t->level, t->calm_mean) - t->alarm_n;
-    double high = larger(t->level, t->calm_mean) + t->alarm_n;
+    double high = dk_larger(t->level, t->calm_mean) + t->alarm_n;
     int64_t pressed = 0;
     for (int64_t sample = begin; sample < end; sample++) {
         double value = recall(t, sample);
@@ -121,7 +112,7 @@ static int64_t passing(const tray *t, double share, int64_t begin, int64_t now)
                 below = sample;
         }
     }
-    return later(begin, below + 1 - t->block);
+    return dk_later(begin, below + 1 - t->block);
 }
 
 /* How much more the force rises to this sample than to the one before; 0 for a spike. */
@@ -138,10 +129,10 @@ static double bend(const tray *t, int64_t sample)
 static int64_t first_blow(const tray *t, int64_t last, int64_t weighs)
 {
     int64_t air = samples_in(t, 0.13), apart = samples_in(t, 0.04);
-    for (int64_t sample = later(last + apart, weighs - air); sample < weighs; sample++)
+    for (int64_t sample = dk_later(last + apart, weighs - air); sample < weighs; sample++)
         if (bend(t, sample) > 12.0 * t->noise_n)
             return sample;
-    return later(last, weighs);
+    return dk_later(last, weighs);
 }
 
 /* The mean size of bends from begin to end, those above twice the mean left out. */
@@ -158,7 +149,7 @@ static double usual_bend(const tray *t, int64_t begin, int64_t end)
                 counted++;
             }
         }
-        limit = 2.0 * total / (double)later(counted, 1);
+        limit = 2.0 * total / (double)dk_later(counted, 1);
     }
     return 0.5 * limit;
 }
@@ -186,7 +177,7 @@ static void sort(int64_t *values, int n)
 static void blows(const tray *t, int pegs, int64_t begin, int64_t end, int64_t *found)
 {
     int64_t edge = samples_in(t, 0.06), apart = samples_in(t, 0.04);
-    double limit = larger(9.0 * usual_bend(t, begin + edge, end - edge), 5.0 * t->noise_n);
+    double limit = dk_larger(9.0 * usual_bend(t, begin + edge, end - edge), 5.0 * t->noise_n);
     int n = 0;
     while (n < pegs) {
         int64_t best = -1;
@@ -201,7 +192,7 @@ static void blows(const tray *t, int pegs, int64_t begin, int64_t end, int64_t *
         if (best < 0)
             break;
         found[n++] = best;
-        limit = larger(limit, 0.4 * strongest);
+        limit = dk_larger(limit, 0.4 * strongest);
     }
     int64_t rest = n > 0 ? found[0] : begin;
     while (n < pegs)

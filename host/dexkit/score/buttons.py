@@ -8,12 +8,13 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from dexkit.protocol.tables import TABLE
 from dexkit.score.measure import Direction, Mark, Measure
 from dexkit.score.result import Measured, NotMeasurable, Outcome
 from dexkit.score.take import Take
 
 BUTTONS = 5
-PANEL = 15
+PANEL = TABLE["button_board"].index("panel_n")
 CHEONG_S = 18.0
 LIMITS_S = (18, 20, 40, 60, 120)
 

@@ -7,11 +7,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from dexkit.protocol.tables import TABLE
 from dexkit.score.result import Measured, NotMeasurable, Outcome, number
 from dexkit.score.take import Take
 
-FOOT, INNER = 0, 1
-ACCEL, GYRO = slice(2, 5), slice(5, 8)
+FOOT, INNER, _AX, _GX = map(TABLE["cup"].index, ("foot_n", "inner_n", "ax_ms2", "gx_rads"))
+ACCEL, GYRO = slice(_AX, _AX + 3), slice(_GX, _GX + 3)
 
 #: Grams of one newton under standard gravity.
 G_PER_N = 1000.0 / 9.80665

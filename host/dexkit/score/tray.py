@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from dexkit.protocol.tables import TABLE
 from dexkit.score.take import Take
 
-TRAY = 18
+TRAY = TABLE["pegboard"].index("tray_n")
 
 #: A force on the tray shorter apart than this is one stay of the hand.
 GAP_S = 0.35

@@ -42,7 +42,7 @@ lint: $(VENV)/.dev ## check style, types and generated files
 bench: $(VENV)/.bench ## race dexkit against its peers and print one table
 	$(BIN)/python -m benchmarks
 
-fuzz: $(VENV)/.dev ## throw damaged bytes and samples at the C core for some minutes
+fuzz: $(VENV)/.dev ## throw damaged bytes (minutes) and odd samples (an hour) at the C core
 	$(BIN)/python -m tests.fuzz
 
 soak: $(VENV)/.dev ## damage a recording at every byte, in every way: some twenty minutes

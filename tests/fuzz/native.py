@@ -9,7 +9,7 @@ from pathlib import Path
 
 NATIVE = Path(__file__).resolve().parent.parent.parent / "native"
 OBJECTS = ("CUP", "COASTER", "BUTTON_BOARD", "PEGBOARD")
-SANITIZE = "address,undefined"
+SANITIZE = "address,undefined,float-cast-overflow"
 PROCESSES = 2
 
 

@@ -121,6 +121,14 @@ def test_a_peg_that_sinks_back_is_one_peg():
     assert found["pegs.insert_s.1"].value == pytest.approx(2.0)
 
 
+def test_pegs_that_sit_at_one_time_give_no_ratio():
+    events = [(kind, hole, 3.0) for kind in ("enter", "seat") for hole in range(9)]
+    found = scored(events)
+    for name in ("pegs.fatigue_index", "pegs.left_right_ratio"):
+        assert found[name].value is None
+        assert "same time" in found[name].reason
+
+
 def test_one_hand_alone_has_no_asymmetry():
     assert "other" in scored(PLACING + REMOVING)["pegs.asymmetry"].reason
     assert asymmetry(30.0, 20.0) == pytest.approx(0.2)

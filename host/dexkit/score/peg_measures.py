@@ -1,6 +1,6 @@
 """The pegboard's measures: times, phases peg by peg, what went wrong, the map of the board."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -257,6 +257,12 @@ class TwoAtOnce(PegMeasure):
         return float(np.sum(counts > 1))
 
 
+def _ratio(lasted_s: Sequence[float], over_s: Sequence[float]) -> Outcome:
+    """Return the ratio of two mean times; pegs that sit at one time are no person's."""
+    below_s = mean(over_s)
+    return mean(lasted_s) / below_s if below_s > 0 else NotMeasurable("Several pegs sat at the same time.")
+
+
 class Rhythm(PegMeasure):
     """Evenness of placing: standard deviation over mean of the time from peg to peg; needs four pegs."""
 
@@ -282,7 +288,7 @@ class Fatigue(PegMeasure):
         lasted_s = [lasted for _, lasted in take.intervals_s]
         if len(lasted_s) < 6:
             return NotMeasurable("Fewer than six pegs were placed.")
-        return mean(lasted_s[-3:]) / mean(lasted_s[:3])
+        return _ratio(lasted_s[-3:], lasted_s[:3])
 
 
 class Asymmetry(PegMeasure):
@@ -327,7 +333,7 @@ class SideRatio(PegMeasure):
         right = [lasted for hole, lasted in take.intervals_s if hole in RIGHT]
         if not left or not right:
             return NotMeasurable("No peg was placed in the left or in the right column.")
-        return mean(left) / mean(right)
+        return _ratio(left, right)
 
 
 MEASURES: tuple[type[Measure[Pegs]], ...] = (

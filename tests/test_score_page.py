@@ -116,6 +116,14 @@ def test_the_key_explains_what_is_drawn_and_nothing_else(result):
     assert text.count(">Force<") == 1  # a name without a unit is not its own unit
 
 
+def test_a_curve_that_never_changes_is_drawn_whatever_its_size():
+    t_s = np.arange(400) / 100.0
+    for level in (0.0, 5.0, -3e38, 1e-30):
+        force = np.full((400, 1), level, np.float32)
+        stream = Stream("force", ("force_n",), t_s, force, 100.0)
+        assert 'class="curve"' in page(score(Recording("force", {}, {"force": stream})), "test.mcap")
+
+
 def test_the_index_leads_to_the_pages(result, tmp_path):
     write_index([("one.html", result)], tmp_path / "index.html")
     elements = Elements((tmp_path / "index.html").read_text(encoding="utf-8"))

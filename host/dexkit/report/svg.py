@@ -97,7 +97,7 @@ def _columns(trace: Trace, axis: Axis) -> tuple[NDArray[np.int64], Floats, Float
 def _limits(low: Floats, high: Floats) -> tuple[float, float]:
     """Return the range to draw, without rare wrong conversions: what 99.5 % of the columns lie in."""
     bottom, top = float(np.quantile(low, 0.005)), float(np.quantile(high, 0.995))
-    margin = 0.06 * (top - bottom) or 1.0
+    margin = 0.06 * (top - bottom) or max(1.0, 0.06 * abs(top))
     return bottom - margin, top + margin
 
 

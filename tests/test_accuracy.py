@@ -6,7 +6,8 @@ A few seeds of its own; the held-out ones are for `python -m benchmarks.accuracy
 import pytest
 from benchmarks.accuracy import BOUNDS, Result
 
-#: Kind groups that reach their bounds. Pours do not yet: F1 at 50 ms is about 0.8.
+#: Kind groups that reach their bounds. Pours do not yet: F1 at 50 ms is about 0.8 instead of 0.93, and they
+#: are known after some 190 ms (median) instead of 150.
 THERE = ("cup contacts", "buttons", "holes", "tray", "coaster receive", "coaster disturbed")
 
 
@@ -24,3 +25,11 @@ def test_events_are_found_where_they_are(result, group, tolerance_ms, least):
 def test_bumps_and_failed_lifts_are_never_a_lift(result):
     assert result.counts("cup mishaps")[0] >= 10
     assert result.false_lifts == 0, "\n".join(result.wrong)
+
+
+def test_pours_are_no_worse_than_they_are_said_to_be(result):
+    """Below the promise, so that what is said of it stays true."""
+    assert result.counts("cup pour")[0] >= 20
+    assert result.f1("cup pour", 50) >= 0.75
+    assert result.f1("cup pour", 100) >= 0.9
+    assert result.late_ms("cup pour", 50) <= 220.0

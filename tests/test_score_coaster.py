@@ -135,3 +135,13 @@ def test_handled_cups_are_told(shared_data, name, negative):
     found = numbers(scored)
     assert found["coaster.negative"] == negative
     assert found["coaster.final_g"] == pytest.approx(47.7 if negative else 0.0, abs=0.1)
+
+
+def test_every_recording_of_a_kitchen_scale_is_scored(shared_data):
+    files = sorted((shared_data / "pour-over-scale").glob("*.csv"))
+    assert len(files) == 5
+    for path in files:
+        scored = score_coaster(read_csv("weight", path, "t_s,weight_g"))
+        assert len(scored.values) > 10
+        for value in scored.values:
+            assert bool(value.reason) if value.value is None else np.isfinite(value.value), value.id

@@ -50,7 +50,7 @@ def rows() -> Iterator[Row]:
         folder.mkdir()
         recorded_s = make_archive(folder)
         with (
-            LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+            LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
             dask(cluster.scheduler_address) as (cluster_engine, _),
         ):
             timed(folder, cluster_engine, 2)  # workers import once

@@ -39,7 +39,7 @@ def test_a_dask_cluster_writes_the_same_bytes(archive, tmp_path):
     rescore(archive, tmp_path / "here.jsonl", here)
     with (
         distributed.LocalCluster(
-            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0"
         ) as cluster,
         module.dask(cluster.scheduler_address) as (engine, workers),
     ):

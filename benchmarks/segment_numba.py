@@ -9,11 +9,12 @@ MASK = 4095
 QUARTER = (0.25, 0.32635, 0.35944, 0.37857)
 PART, LEAST_N = 0.65, 0.05
 BOUNCE_S, BUMP_S, LIGHT_N, DRIFT_N_S = 0.08, 0.3, 0.75, 0.03
+REACH = 4024
 
 
 @njit(inline="always")
 def clip(x, limit):
-    return limit if x > limit else -limit if x < -limit else x
+    return max(-limit, min(limit, x))
 
 
 @njit(inline="always")
@@ -124,7 +125,7 @@ def mean_of(ring, first, stop):
 
 @njit
 def before(i, seconds, rate):
-    return max(0, i - min(int(seconds * rate), MASK - 7))
+    return max(0, i - min(int(seconds * rate), REACH))
 
 
 @njit
@@ -176,46 +177,50 @@ def lift(ring, i, low, high, rate):
 
 
 @njit
-def contacts(foot_n: NDArray[np.float32], rate: float) -> NDArray[np.int64]:
-    """Return (kind, index) of lifts, puts, bumps and failed lifts in the order in which they became known."""
+def contacts(table: NDArray[np.float32], rate: float) -> NDArray[np.int64]:
+    """Return (kind, index) of lifts, puts, bumps and failed lifts in the order in which they became known.
+
+    table: the cup's eight columns, of which the first is the foot's force.
+    """
     found = np.empty((4096, 2), np.int64)
     count = 0
     ring = np.zeros(MASK + 1)
     started = standing = zero_known = False
-    zero, weight, noise, usual = 0.0, 0.0, 0.02, 0.02
+    zero, level, weight, noise, usual = 0.0, 0.0, 0.0, 0.02, 0.02
     begin, last_out, put_at = -1, 0, -int(10.0 * rate)
     total = size = in_air = 0.0
-    a = b = c = d = e = float(foot_n[0])
+    share, pace, noise_share, drift_most = 1.0 / rate, 1.0 / (0.3 * rate), 1.0 / (0.5 * rate), DRIFT_N_S / rate
+    a = b = c = d = e = float(table[0, 0])
     held = a
-    for n in range(len(foot_n)):
-        x = float(foot_n[n])
+    for n in range(len(table)):
+        x = float(table[n, 0])
         held = x if np.isfinite(x) else held
         a, b, c, d, e = b, c, d, e, held
         y = median5(a, b, c, d, e)
         away, limit = abs(c - y), 6.0 * usual
-        usual += (min(away, limit) - usual) / rate
+        usual = min((1.0 - share) * usual + share * away, (1.0 + 5.0 * share) * usual)
         i = n - 2
         if i < 0:
             continue
         ring[i & MASK] = y if away > limit else c
         if not started:
             if i >= 0.2 * rate:
-                level = mean_of(ring, 0, i + 1)
-                started, standing = True, level > LIGHT_N
+                first_n = mean_of(ring, 0, i + 1)
+                started, standing = True, first_n > LIGHT_N
                 if standing:
-                    weight = level
+                    level, weight = first_n, max(LEAST_N, first_n)
                 else:
-                    zero, zero_known = level, True
+                    zero, zero_known = first_n, True
         elif standing:
-            off = y - zero - weight
+            off = y - level
             band = max(max(5.0 * noise, 0.04 * weight), 0.04)
             if begin < 0:
                 if abs(off) <= band:
-                    move = off / (0.3 * rate)
-                    drift = clip(move, DRIFT_N_S / rate)
-                    zero += drift
-                    weight = max(LEAST_N, weight + move - drift)
-                    noise += (abs(off) - noise) / (0.5 * rate)
+                    move = off * pace
+                    level += move
+                    zero += clip(move, drift_most)
+                    noise += (abs(off) - noise) * noise_share
+                    weight = max(LEAST_N, level - zero)
                     continue
                 begin, total, size, in_air = i, 0.0, 0.0, 0.0
             total += off
@@ -235,7 +240,7 @@ def contacts(foot_n: NDArray[np.float32], rate: float) -> NDArray[np.int64]:
             needed_s = 0.12 + (15.0 if zero_known else 6.0) * max(part - 0.04, 0.0)
             in_air = 0.0 if part > 0.4 else in_air + 1.0 / rate / needed_s
             if in_air >= 1.0 and age_s >= BUMP_S:
-                high = zero + weight
+                high = level
                 low = min(high - LEAST_N, mean_of(ring, before(i, 0.06, rate), i + 1))
                 found[count] = (LIFT, lift(ring, i, low, high, rate))
                 count += 1
@@ -246,13 +251,14 @@ def contacts(foot_n: NDArray[np.float32], rate: float) -> NDArray[np.int64]:
                 and (age_s > 3.0 or i - put_at < rate)
                 and change(ring, i, rate) < max(3.0 * noise, 0.03 * weight)
             ):
-                weight = max(LEAST_N, mean_of(ring, before(i, 0.1, rate), i + 1) - zero)
+                level = mean_of(ring, before(i, 0.1, rate), i + 1)
+                weight = max(LEAST_N, level - zero)
                 begin = -1
         else:
             off, touch = y - zero, max(max(6.0 * noise, 0.1 * weight), 0.1)
             if begin < 0:
                 if off <= touch:
-                    zero += clip(off, touch) / (0.3 * rate)
+                    zero += max(off, -touch) * pace
                     continue
                 begin, size = i, 0.0
             size = max(size, off)
@@ -269,5 +275,6 @@ def contacts(foot_n: NDArray[np.float32], rate: float) -> NDArray[np.int64]:
                 high = max(zero + LEAST_N, mean_of(ring, before(i, 0.08, rate), i + 1))
                 found[count] = (PUT, put(ring, i, begin, zero, high, noise, rate))
                 count += 1
-                standing, weight, begin, put_at = True, max(LEAST_N, high - zero), -1, i
+                standing, begin, put_at = True, -1, i
+                level, weight = high, max(LEAST_N, high - zero)
     return found[:count]

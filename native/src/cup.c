@@ -11,7 +11,8 @@
 #include "ramp.h"
 #include "segmenter.h"
 
-enum { RING = 4096, FOOT = 0, INNER = 1, AX = 2, AY = 3, AZ = 4 };
+/* A block of rows is freed of spikes at once, so the ring runs ahead of the story by up to a block. */
+enum { BLOCK = 64, RING = 4096, REACH = RING - BLOCK - 8, FOOT = 0, INNER = 1, LIQUID = 4 /* columns */, Z = 3 };
 
 static const double PART = 0.65;    /* of a ramp that is fitted: its foot's side; the far side tells little */
 static const double LEAST_N = 0.05; /* no cup is lighter; keeps divisions safe */
@@ -19,13 +20,15 @@ static const double LEAST_N = 0.05; /* no cup is lighter; keeps divisions safe *
 typedef struct state {
     dk_cup_settings set;
     double rate;
-    int64_t index; /* of the newest row; contact lives two samples earlier */
-    float held[DK_CUP_COLUMNS]; /* the newest measured value of each column */
-    dk_despike foot;
+    int64_t index;      /* of the next row; contact lives two samples earlier than its row */
+    float foot[4];      /* the newest of the foot's force */
+    float held[LIQUID]; /* the newest measured inner load and acceleration; no load yet: NaN */
+    double usual;       /* how far a sample usually is from the median around it */
     dk_pour pour;
 
-    int started, standing, zero_known;
+    int started, standing, zero_known, watched; /* watched: the liquid, in the air */
     double zero, weight, noise; /* N; noise is the mean distance of the quiet force from its level */
+    double level;               /* where the force of a standing cup is: zero + weight */
     int64_t begin, last_out;    /* of the excursion, first and last sample outside; begin < 0: none */
     double sum, size, in_air;   /* of the excursion: of all deviations, the largest, evidence for the air */
     int64_t put_at;
@@ -34,12 +37,14 @@ typedef struct state {
 
 static double at(const state *s, int64_t i) { return s->ring[i & (RING - 1)]; }
 
+static int airborne(const state *s) { return s->started && !s->standing; }
+
 static int64_t samples(const state *s, double seconds) { return (int64_t)(seconds * s->rate); }
 
 /* The sample this long before i, as far as the ring remembers. */
 static int64_t before(const state *s, int64_t i, double seconds)
 {
-    int64_t n = samples(s, seconds), first = i - (n < RING - 8 ? n : RING - 8);
+    int64_t n = samples(s, seconds), first = i - (n < REACH ? n : REACH);
     return first > 0 ? first : 0;
 }
 
@@ -70,49 +75,75 @@ static int64_t foot_of(const state *s, int64_t from, int64_t to, double low, dou
 
 /* ---- From standing to the air --------------------------------------------------------------------------- */
 
+/* The row with which sample i becomes known. */
+static int64_t known(int64_t i) { return i + 2; }
+
 /* The cup has been in the air for a while: the lift is the end of the last fall from the weight. */
 static void lift(state *s, int64_t i, dk_events *events)
 {
-    double high = s->zero + s->weight, quality;
+    double high = s->level, quality;
     double low = dk_smaller(high - LEAST_N, mean(s, before(s, i, 0.06), i + 1));
     int64_t first = before(s, i, 1.5), k = i;
     while (k > first && at(s, k) < low + PART * (high - low))
         k--;
     int64_t index = foot_of(s, k, i + 1, low, high, -1, &quality);
     double doubt = dk_smaller(1.0, fabs(low - s->zero) / s->weight * (s->zero_known ? 2.0 : 1.0));
-    dk_events_add(events, DK_LIFT, 0, index, s->index, quality * (1.0 - doubt));
+    dk_events_add(events, DK_LIFT, 0, index, known(i), quality * (1.0 - doubt));
     s->standing = 0, s->zero = low, s->zero_known = 1, s->begin = -1;
-    dk_pour_lifted(&s->pour, s->held[INNER], s->held[AZ]);
 }
 
 /* Back at its weight: how long and which way says what it was. */
-static void back(state *s, double band, dk_events *events)
+static void back(state *s, int64_t i, double band, dk_events *events)
 {
     double quality = s->size / (s->size + band);
     if ((double)(s->last_out + 1 - s->begin) < s->set.bump_s * s->rate)
-        dk_events_add(events, DK_BUMP, 0, s->begin, s->index, quality);
+        dk_events_add(events, DK_BUMP, 0, s->begin, known(i), quality);
     else if (s->sum < 0.0)
-        dk_events_add(events, DK_FAILED_LIFT, 0, s->begin, s->index, quality);
+        dk_events_add(events, DK_FAILED_LIFT, 0, s->begin, known(i), quality);
     s->begin = -1;
 }
 
-static void standing(state *s, int64_t i, double y, dk_events *events)
+/* A standing cup's weight has a level, and is never less than a cup. */
+static void set_level(state *s, double level)
 {
-    double off = y - s->zero - s->weight, band = dk_larger(dk_larger(5.0 * s->noise, 0.04 * s->weight), 0.04);
-    if (s->begin < 0) {
-        if (fabs(off) <= band) { /* what moves slowly is the zero, what moves faster is the weight */
-            double step = off / (0.3 * s->rate), drift = dk_clip(step, s->set.drift_n_s / s->rate);
-            s->zero += drift, s->weight = dk_larger(LEAST_N, s->weight + step - drift);
-            s->noise += (fabs(off) - s->noise) / (0.5 * s->rate);
-            return;
-        }
-        s->begin = i, s->sum = 0.0, s->size = 0.0, s->in_air = 0.0;
+    s->level = level, s->weight = dk_larger(LEAST_N, level - s->zero);
+}
+
+static double band_n(double noise, double weight)
+{
+    return dk_larger(dk_larger(5.0 * noise, 0.04 * weight), 0.04);
+}
+
+/* Takes samples up to the first of n that leaves its level, and returns how many. What moves slowly is the
+ * zero, what moves faster is the weight. Most samples end here: their state is kept in locals. */
+static int64_t stand_quietly(state *s, const double *y, int64_t n)
+{
+    const double pace = 1.0 / (0.3 * s->rate), most = s->set.drift_n_s / s->rate, share = 1.0 / (0.5 * s->rate);
+    double zero = s->zero, level = s->level, weight = s->weight, noise = s->noise;
+    int64_t k = 0;
+    for (; k < n; k++) {
+        double off = y[k] - level, size = fabs(off);
+        if (!(size <= band_n(noise, weight)))
+            break;
+        double step = off * pace;
+        level += step, zero += dk_clip(step, most), noise += (size - noise) * share;
+        weight = dk_larger(LEAST_N, level - zero);
     }
+    s->zero = zero, s->level = level, s->weight = weight, s->noise = noise;
+    return k;
+}
+
+/* A sample of an excursion, which may be its first or its last. */
+static void stand(state *s, int64_t i, double y, dk_events *events)
+{
+    double off = y - s->level, band = band_n(s->noise, s->weight);
+    if (s->begin < 0)
+        s->begin = i, s->sum = 0.0, s->size = 0.0, s->in_air = 0.0;
     s->sum += off, s->size = dk_larger(s->size, fabs(off));
     if (fabs(off) > band)
         s->last_out = i;
     else if ((double)(i - s->last_out) >= 0.04 * s->rate) {
-        back(s, band, events);
+        back(s, i, band, events);
         return;
     }
     /* The nearer to zero, the sooner it is believed; while no air has been felt the zero is but a guess. */
@@ -123,7 +154,7 @@ static void standing(state *s, int64_t i, double y, dk_events *events)
         lift(s, i, events);
     else if (part > 0.4 && age_s > 0.1 && (age_s > 3.0 || (double)(i - s->put_at) < s->rate) &&
              change(s, i) < dk_larger(3.0 * s->noise, 0.03 * s->weight)) {
-        s->weight = dk_larger(LEAST_N, mean(s, before(s, i, 0.1), i + 1) - s->zero); /* new, or still settling */
+        set_level(s, mean(s, before(s, i, 0.1), i + 1)); /* a new weight, or still settling */
         s->begin = -1;
     }
 }
@@ -169,28 +200,37 @@ static void put(state *s, int64_t i, dk_events *events)
             break;
         start = end;
     }
-    dk_events_add(events, DK_PUT, 0, index, s->index, quality);
-    s->standing = 1, s->weight = dk_larger(LEAST_N, high - low), s->begin = -1, s->put_at = i;
-    dk_pour_stood(&s->pour, s->index, events);
+    dk_events_add(events, DK_PUT, 0, index, known(i), quality);
+    s->standing = 1, s->watched = 0, s->begin = -1, s->put_at = i;
+    set_level(s, high);
+    dk_pour_stood(&s->pour, known(i), events);
 }
 
-static void airborne(state *s, int64_t i, double y, dk_events *events)
+/* Takes samples up to the first of n that touches, and returns how many. */
+static int64_t fly_quietly(state *s, const double *y, int64_t n)
+{
+    const double pace = 1.0 / (0.3 * s->rate), touch = touch_n(s);
+    double zero = s->zero;
+    int64_t k = 0;
+    for (; k < n && y[k] - zero <= touch; k++)
+        zero += dk_larger(y[k] - zero, -touch) * pace;
+    s->zero = zero;
+    return k;
+}
+
+/* A sample of a touch, which may be its first or its last. */
+static void fly(state *s, int64_t i, double y, dk_events *events)
 {
     double off = y - s->zero, touch = touch_n(s), stand = dk_larger(2.0 * touch, 0.3);
-    if (s->begin < 0) {
-        if (off <= touch) {
-            s->zero += dk_clip(off, touch) / (0.3 * s->rate);
-            return;
-        }
+    if (s->begin < 0)
         s->begin = i, s->size = 0.0;
-    }
     s->size = dk_larger(s->size, off);
     double age_s = (double)(i - s->begin) / s->rate;
     if (off > touch)
         s->last_out = i;
     else if ((double)(i - s->last_out) > (s->set.bounce_s + 0.15) * s->rate) { /* the air again */
         if ((double)(s->last_out + 1 - s->begin) < s->set.bump_s * s->rate)
-            dk_events_add(events, DK_BUMP, 0, s->begin, s->index, s->size / (s->size + touch));
+            dk_events_add(events, DK_BUMP, 0, s->begin, known(i), s->size / (s->size + touch));
         s->begin = -1;
         return;
     }
@@ -205,33 +245,86 @@ static void begin(state *s, int64_t i)
 {
     double level = mean(s, 0, i + 1);
     s->started = 1, s->standing = level > s->set.light_n;
-    if (s->standing) {
-        s->weight = level;
-    } else {
+    if (s->standing)
+        set_level(s, level);
+    else
         s->zero = level, s->zero_known = 1;
-        dk_pour_lifted(&s->pour, s->held[INNER], s->held[AZ]);
-    }
 }
 
-static void row(state *s, dk_events *events)
+/* Takes a sample, or a quiet stretch of up to n; returns how many. */
+static int64_t contact(state *s, int64_t i, const double *y, int64_t n, dk_events *events)
 {
-    if (s->index == 0)
-        dk_despike_start(&s->foot, s->held[FOOT], 0.02);
-    double clean = dk_despike_next(&s->foot, s->held[FOOT], s->rate), y = s->foot.median;
-    int64_t i = s->index - 2;
-    if (i < 0)
-        return;
-    s->ring[i & (RING - 1)] = clean;
+    int64_t quiet = 0;
     if (!s->started) {
         if ((double)i >= 0.2 * s->rate)
             begin(s, i);
     } else if (s->standing) {
-        standing(s, i, y, events);
+        quiet = s->begin < 0 ? stand_quietly(s, y, n) : 0;
+        if (quiet == 0)
+            stand(s, i, *y, events);
     } else {
-        airborne(s, i, y, events);
+        quiet = s->begin < 0 ? fly_quietly(s, y, n) : 0;
+        if (quiet == 0)
+            fly(s, i, *y, events);
     }
-    if (s->started && !s->standing)
-        dk_pour_row(&s->pour, s->index, s->held + INNER, events);
+    return quiet > 0 ? quiet : 1;
+}
+
+/* The foot's force of a block without what was not measured and without spikes; medians go to y. */
+static void clean(state *s, const float *rows, int64_t n, double *y)
+{
+    float x[BLOCK + 4] = {0.0f}, middle[BLOCK];
+    memcpy(x, s->foot, sizeof s->foot);
+    for (int64_t k = 0; k < n; k++) {
+        float value = rows[k * DK_CUP_COLUMNS + FOOT];
+        x[k + 4] = fabsf(value) <= FLT_MAX ? value : x[k + 3];
+    }
+    if (s->index == 0)
+        x[0] = x[1] = x[2] = x[3] = x[4];
+    memcpy(s->foot, x + n, sizeof s->foot);
+    for (int k = 0; k < BLOCK; k++)
+        middle[k] = dk_median5(x + k);
+    double usual = s->usual, share = 1.0 / s->rate;
+    for (int64_t k = 0; k < n; k++) {
+        y[k] = middle[k];
+        s->ring[(s->index - 2 + k) & (RING - 1)] = dk_despiked(x[k + 2], y[k], share, &usual);
+    }
+    s->usual = usual;
+}
+
+/* Takes the last measured inner load and acceleration out of n rows, where there are any. */
+static void hold(state *s, const float *rows, int64_t n)
+{
+    for (int c = 0; c < LIQUID; c++)
+        for (int64_t k = n - 1; k >= 0; k--)
+            if (fabsf(rows[k * DK_CUP_COLUMNS + INNER + c]) <= FLT_MAX) {
+                s->held[c] = rows[k * DK_CUP_COLUMNS + INNER + c];
+                break;
+            }
+}
+
+static void block(state *s, const float *rows, int64_t n, dk_events *events)
+{
+    double y[BLOCK];
+    clean(s, rows, n, y);
+    int64_t first = s->index < 2 ? 2 - s->index : 0; /* the first two rows have no sample */
+    first = first < n ? first : n;
+    hold(s, rows, first);
+    for (int64_t k = first, to; k < n; k = to) {
+        int flew = airborne(s);
+        to = k + contact(s, s->index + k - 2, y + k, n - k, events);
+        if (airborne(s) && !flew) {
+            hold(s, rows + k * DK_CUP_COLUMNS, 1);
+            s->watched = !isnan(s->held[0]);
+            dk_pour_lifted(&s->pour, s->held[0], s->held[Z]);
+        }
+        for (; s->watched && k < to; k++) {
+            hold(s, rows + k * DK_CUP_COLUMNS, 1);
+            dk_pour_row(&s->pour, s->index + k, s->held, events);
+        }
+        hold(s, rows + k * DK_CUP_COLUMNS, to - k);
+    }
+    s->index += n;
 }
 
 static void init(void *memory, double rate_hz, const double *settings)
@@ -240,20 +333,23 @@ static void init(void *memory, double rate_hz, const double *settings)
     memcpy(&s->set, settings, sizeof s->set);
     s->rate = rate_hz;
     s->begin = -1;
-    s->noise = 0.02;
+    s->noise = s->usual = 0.02;
+    s->held[0] = NAN;
     s->put_at = -(int64_t)(10.0 * rate_hz);
     dk_pour_init(&s->pour, rate_hz, s->set.back_deg);
 }
+
+/* Of a contact and of the liquid a row tells at most one event each, so that a block needs no more places. */
+_Static_assert(2 * BLOCK <= DK_EVENTS_PER_ROW, "the events of a block have room");
 
 static size_t push(void *memory, const float *rows, size_t n_rows, dk_events *events)
 {
     state *s = memory;
     size_t n = 0;
-    for (; n < n_rows && dk_events_have_room(events); n++, rows += DK_CUP_COLUMNS) {
-        for (int k = 0; k < DK_CUP_COLUMNS; k++)
-            s->held[k] = fabsf(rows[k]) <= FLT_MAX ? rows[k] : s->held[k];
-        row(s, events);
-        s->index++;
+    while (n < n_rows && dk_events_have_room(events)) {
+        size_t some = n_rows - n < BLOCK ? n_rows - n : BLOCK;
+        block(s, rows + n * DK_CUP_COLUMNS, (int64_t)some, events);
+        n += some;
     }
     return n;
 }
@@ -265,13 +361,11 @@ static void finish(void *memory, dk_events *events)
     int64_t i = s->index - 3;
     if (!s->started || s->begin < 0 || i < s->begin)
         return;
-    s->index--;
     double age_s = (double)(i - s->begin) / s->rate;
     if (s->standing && s->in_air >= 0.5 && age_s >= s->set.bump_s)
         lift(s, i, events);
     else if (!s->standing && age_s >= s->set.bump_s && at(s, i) - s->zero > 2.0 * touch_n(s))
         put(s, i, events);
-    s->index++;
 }
 
 const dk_segmenter_ops dk_cup_ops = {

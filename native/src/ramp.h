@@ -7,37 +7,46 @@
 #include <stdint.h> // int64_t
 #include "number.h"
 
-static inline double dk_clip(double x, double limit) { return x > limit ? limit : x < -limit ? -limit : x; }
+static inline double dk_clip(double x, double limit) { return dk_larger(-limit, dk_smaller(limit, x)); }
+static inline float dk_upper(float a, float b) { return a > b ? a : b; }
+static inline float dk_lower(float a, float b) { return a < b ? a : b; }
 
-static inline double dk_median5(double a, double b, double c, double d, double e)
+/* The median of v[0] .. v[4]: of the two middle ones of the first four and the fifth, the middle one. */
+static inline float dk_median5(const float *v)
 {
-    double lo1 = a < b ? a : b, hi1 = a < b ? b : a, lo2 = c < d ? c : d, hi2 = c < d ? d : c;
-    double lo = lo1 > lo2 ? lo1 : lo2, hi = hi1 < hi2 ? hi1 : hi2; /* the two middle ones of a, b, c, d */
-    double low = lo < hi ? lo : hi, high = lo < hi ? hi : lo;
-    return e < low ? low : e > high ? high : e;
+    float lo = dk_upper(dk_lower(v[0], v[1]), dk_lower(v[2], v[3]));
+    float hi = dk_lower(dk_upper(v[0], v[1]), dk_upper(v[2], v[3]));
+    return dk_upper(dk_lower(lo, hi), dk_lower(dk_upper(lo, hi), v[4]));
 }
 
 /* Five samples of a channel, and how far the middle one usually is from their median. */
 typedef struct dk_despike {
-    double last[5], usual, median;
+    float last[5];
+    double usual;
 } dk_despike;
 
-static inline void dk_despike_start(dk_despike *d, double x, double usual)
+static inline void dk_despike_start(dk_despike *d, float x, double usual)
 {
     for (int k = 0; k < 5; k++)
         d->last[k] = x;
     d->usual = usual;
 }
 
-/* Takes a sample; returns the one before the last, or the median where that one was a spike. */
-static inline double dk_despike_next(dk_despike *d, double x, double rate_hz)
+/* The middle one of five samples, or their median where it was a spike: further off than six times what is
+ * usual. share: of each sample in what is usual, 1 / rate. */
+static inline double dk_despiked(double middle, double median, double share, double *usual)
 {
-    double *v = d->last;
+    double off = fabs(middle - median), limit = 6.0 * *usual;
+    *usual = dk_smaller((1.0 - share) * *usual + share * off, (1.0 + 5.0 * share) * *usual);
+    return off > limit ? median : middle;
+}
+
+/* Takes a sample; returns the one before the last, or the median where that one was a spike. */
+static inline double dk_despike_next(dk_despike *d, float x, double rate_hz)
+{
+    float *v = d->last;
     v[0] = v[1], v[1] = v[2], v[2] = v[3], v[3] = v[4], v[4] = x;
-    d->median = dk_median5(v[0], v[1], v[2], v[3], v[4]);
-    double off = fabs(v[2] - d->median), limit = 6.0 * d->usual;
-    d->usual += (dk_smaller(off, limit) - d->usual) / rate_hz;
-    return off > limit ? d->median : v[2];
+    return dk_despiked(v[2], dk_median5(v), 1.0 / rate_hz, &d->usual);
 }
 
 /* Smooth steps from 0 to 1: straight, and with one, two, three derivatives that vanish at both ends. */

@@ -6,11 +6,14 @@ only then a ramp is fitted to the samples behind, which says when it happened. W
 pour.py watches the liquid.
 """
 
+import math
+
 from dexkit.segment.reference.base import ReferenceSegmenter
 from dexkit.segment.reference.pour import Pour
 from dexkit.segment.reference.ramp import Despike, Ramp, clip
 
 RING = 4096
+REACH = RING - 72  # the C core writes a block of 64 ahead
 FOOT, INNER, AZ = 0, 1, 4
 PART = 0.65  # of a ramp that is fitted: its foot's side, for the far side tells little
 LEAST_N = 0.05  # no cup is lighter; keeps divisions safe
@@ -28,6 +31,9 @@ class CupSegmenter(ReferenceSegmenter):
         self.ring = [0.0] * RING
         self.started = self.standing = self.zero_known = False
         self.zero, self.weight, self.noise = 0.0, 0.0, 0.02
+        self.level = 0.0  # where the force of a standing cup is: zero + weight
+        self._held[INNER] = math.nan  # not measured so far
+        self.watched = False  # the liquid, in the air
         self.begin = -1  # first sample of the excursion; -1: none
         self.last_out = 0
         self.sum = self.size = self.in_air = 0.0
@@ -41,7 +47,7 @@ class CupSegmenter(ReferenceSegmenter):
 
     def before(self, i: int, seconds: float) -> int:
         """Return the sample this long before i, as far as the ring remembers."""
-        return max(0, i - min(int(seconds * self.rate_hz), RING - 8))
+        return max(0, i - min(int(seconds * self.rate_hz), REACH))
 
     def mean(self, first: int, stop: int) -> float:
         """Return the mean force of samples first .. stop - 1."""
@@ -71,7 +77,7 @@ class CupSegmenter(ReferenceSegmenter):
 
     def lift(self, i: int) -> None:
         """Tell the lift: the end of the last fall from the weight."""
-        high = self.zero + self.weight
+        high = self.level
         low = min(high - LEAST_N, self.mean(self.before(i, 0.06), i + 1))
         first, k = self.before(i, 1.5), i
         while k > first and self.at(k) < low + PART * (high - low):
@@ -80,7 +86,16 @@ class CupSegmenter(ReferenceSegmenter):
         doubt = min(1.0, abs(low - self.zero) / self.weight * (2.0 if self.zero_known else 1.0))
         self.add("lift", 0, index, self.index, quality * (1.0 - doubt))
         self.standing, self.zero, self.zero_known, self.begin = False, low, True, -1
+        self.watch()
+
+    def watch(self) -> None:
+        """Watch the liquid from here on, if its load has ever been measured."""
+        self.watched = not math.isnan(self._held[INNER])
         self.pour.lifted(self._held[INNER], self._held[AZ])
+
+    def set_level(self, level: float) -> None:
+        """Set the level of a standing cup; its weight is never less than a cup."""
+        self.level, self.weight = level, max(LEAST_N, level - self.zero)
 
     def back(self, band: float) -> None:
         """Tell what an excursion was that came back: how long and which way says it."""
@@ -93,15 +108,14 @@ class CupSegmenter(ReferenceSegmenter):
 
     def stand(self, i: int, y: float) -> None:
         """Take a sample of a standing cup."""
-        off = y - self.zero - self.weight
+        off = y - self.level
         band = max(5.0 * self.noise, 0.04 * self.weight, 0.04)
         if self.begin < 0:
             if abs(off) <= band:  # what moves slowly is the zero, what moves faster is the weight
-                step = off / (0.3 * self.rate_hz)
-                drift = clip(step, self.settings["drift_n_s"] / self.rate_hz)
-                self.zero += drift
-                self.weight = max(LEAST_N, self.weight + step - drift)
-                self.noise += (abs(off) - self.noise) / (0.5 * self.rate_hz)
+                step = off * (1.0 / (0.3 * self.rate_hz))
+                self.zero += clip(step, self.settings["drift_n_s"] / self.rate_hz)
+                self.noise += (abs(off) - self.noise) * (1.0 / (0.5 * self.rate_hz))
+                self.set_level(self.level + step)
                 return
             self.begin, self.sum, self.size, self.in_air = i, 0.0, 0.0, 0.0
         self.sum += off
@@ -123,7 +137,7 @@ class CupSegmenter(ReferenceSegmenter):
             and (age_s > 3.0 or i - self.put_at < self.rate_hz)
             and self.change(i) < max(3.0 * self.noise, 0.03 * self.weight)
         ):  # a new weight, or still settling
-            self.weight = max(LEAST_N, self.mean(self.before(i, 0.1), i + 1) - self.zero)
+            self.set_level(self.mean(self.before(i, 0.1), i + 1))
             self.begin = -1
 
     # ---------------------------------------------------------------------------- from the air to standing
@@ -168,7 +182,8 @@ class CupSegmenter(ReferenceSegmenter):
                 break
             start = end
         self.add("put", 0, index, self.index, quality)
-        self.standing, self.weight, self.begin, self.put_at = True, max(LEAST_N, high - low), -1, i
+        self.standing, self.begin, self.put_at = True, -1, i
+        self.set_level(high)
         self.pour.stood(self.index)
 
     def fly(self, i: int, y: float) -> None:
@@ -176,7 +191,7 @@ class CupSegmenter(ReferenceSegmenter):
         off, touch = y - self.zero, self.touch_n()
         if self.begin < 0:
             if off <= touch:
-                self.zero += clip(off, touch) / (0.3 * self.rate_hz)
+                self.zero += max(off, -touch) * (1.0 / (0.3 * self.rate_hz))
                 return
             self.begin, self.size = i, 0.0
         self.size = max(self.size, off)
@@ -213,17 +228,17 @@ class CupSegmenter(ReferenceSegmenter):
             self.stand(i, y)
         else:
             self.fly(i, y)
-        if self.started and not self.standing:
+        if self.started and not self.standing and self.watched:
             self.pour.row(self.index, values[INNER : AZ + 1])
 
     def first_level(self, level: float) -> None:
         """Say from the first 0.2 s whether the cup stands; its zero is then only a guess."""
         self.started, self.standing = True, level > self.settings["light_n"]
         if self.standing:
-            self.weight = level
+            self.set_level(level)
         else:
             self.zero, self.zero_known = level, True
-            self.pour.lifted(self._held[INNER], self._held[AZ])
+            self.watch()
 
     def end(self) -> None:
         """Tell an excursion that is still open but already clear enough."""

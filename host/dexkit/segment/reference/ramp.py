@@ -31,7 +31,8 @@ class Despike:
         middle = self.last[2]
         self.median = sorted(self.last)[2]
         off, limit = abs(middle - self.median), 6.0 * self.usual
-        self.usual += (min(off, limit) - self.usual) / rate_hz
+        share = 1.0 / rate_hz  # of each sample in what is usual
+        self.usual = min((1.0 - share) * self.usual + share * off, (1.0 + 5.0 * share) * self.usual)
         return self.median if off > limit else middle
 
 

@@ -197,12 +197,16 @@ def contacts(table: NDArray[np.float32], rate: float) -> NDArray[np.int64]:
         held = x if np.isfinite(x) else held
         a, b, c, d, e = b, c, d, e, held
         y = median5(a, b, c, d, e)
-        away, limit = abs(c - y), 6.0 * usual
-        usual = min((1.0 - share) * usual + share * away, (1.0 + 5.0 * share) * usual)
+        away = abs(c - y)
+        spike = away > 6.0 * usual
+        if spike:
+            usual *= 1.0 + 5.0 * share
+        else:
+            usual = (1.0 - share) * usual + share * away
         i = n - 2
         if i < 0:
             continue
-        ring[i & MASK] = y if away > limit else c
+        ring[i & MASK] = y if spike else c
         if not started:
             if i >= 0.2 * rate:
                 first_n = mean_of(ring, 0, i + 1)
@@ -216,10 +220,9 @@ def contacts(table: NDArray[np.float32], rate: float) -> NDArray[np.int64]:
             band = max(max(5.0 * noise, 0.04 * weight), 0.04)
             if begin < 0:
                 if abs(off) <= band:
-                    move = off * pace
-                    level += move
-                    zero += clip(move, drift_most)
-                    noise += (abs(off) - noise) * noise_share
+                    zero += clip(pace * off, drift_most)
+                    level = (1.0 - pace) * level + pace * y
+                    noise = (1.0 - noise_share) * noise + noise_share * abs(off)
                     weight = max(LEAST_N, level - zero)
                     continue
                 begin, total, size, in_air = i, 0.0, 0.0, 0.0
@@ -258,7 +261,7 @@ def contacts(table: NDArray[np.float32], rate: float) -> NDArray[np.int64]:
             off, touch = y - zero, max(max(6.0 * noise, 0.1 * weight), 0.1)
             if begin < 0:
                 if off <= touch:
-                    zero += max(off, -touch) * pace
+                    zero = max((1.0 - pace) * zero + pace * y, zero - pace * touch)
                     continue
                 begin, size = i, 0.0
             size = max(size, off)

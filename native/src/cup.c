@@ -125,8 +125,8 @@ static int64_t stand_quietly(state *s, const double *y, int64_t n)
         double off = y[k] - level, size = fabs(off);
         if (!(size <= band_n(noise, weight)))
             break;
-        double step = off * pace;
-        level += step, zero += dk_clip(step, most), noise += (size - noise) * share;
+        zero += dk_clip(pace * off, most), level = (1.0 - pace) * level + pace * y[k];
+        noise = (1.0 - share) * noise + share * size;
         weight = dk_larger(LEAST_N, level - zero);
     }
     s->zero = zero, s->level = level, s->weight = weight, s->noise = noise;
@@ -213,7 +213,7 @@ static int64_t fly_quietly(state *s, const double *y, int64_t n)
     double zero = s->zero;
     int64_t k = 0;
     for (; k < n && y[k] - zero <= touch; k++)
-        zero += dk_larger(y[k] - zero, -touch) * pace;
+        zero = dk_larger((1.0 - pace) * zero + pace * y[k], zero - pace * touch);
     s->zero = zero;
     return k;
 }

@@ -36,9 +36,13 @@ static inline void dk_despike_start(dk_despike *d, float x, double usual)
  * usual. share: of each sample in what is usual, 1 / rate. */
 static inline double dk_despiked(double middle, double median, double share, double *usual)
 {
-    double off = fabs(middle - median), limit = 6.0 * *usual;
-    *usual = dk_smaller((1.0 - share) * *usual + share * off, (1.0 + 5.0 * share) * *usual);
-    return off > limit ? median : middle;
+    double off = fabs(middle - median);
+    if (off > 6.0 * *usual) {
+        *usual *= 1.0 + 5.0 * share; /* as if it were at the limit */
+        return median;
+    }
+    *usual = (1.0 - share) * *usual + share * off;
+    return middle;
 }
 
 /* Takes a sample; returns the one before the last, or the median where that one was a spike. */

@@ -112,10 +112,10 @@ class CupSegmenter(ReferenceSegmenter):
         band = max(5.0 * self.noise, 0.04 * self.weight, 0.04)
         if self.begin < 0:
             if abs(off) <= band:  # what moves slowly is the zero, what moves faster is the weight
-                step = off * (1.0 / (0.3 * self.rate_hz))
-                self.zero += clip(step, self.settings["drift_n_s"] / self.rate_hz)
-                self.noise += (abs(off) - self.noise) * (1.0 / (0.5 * self.rate_hz))
-                self.set_level(self.level + step)
+                pace, share = 1.0 / (0.3 * self.rate_hz), 1.0 / (0.5 * self.rate_hz)
+                self.zero += clip(pace * off, self.settings["drift_n_s"] / self.rate_hz)
+                self.noise = (1.0 - share) * self.noise + share * abs(off)
+                self.set_level((1.0 - pace) * self.level + pace * y)
                 return
             self.begin, self.sum, self.size, self.in_air = i, 0.0, 0.0, 0.0
         self.sum += off
@@ -191,7 +191,8 @@ class CupSegmenter(ReferenceSegmenter):
         off, touch = y - self.zero, self.touch_n()
         if self.begin < 0:
             if off <= touch:
-                self.zero += max(off, -touch) * (1.0 / (0.3 * self.rate_hz))
+                pace = 1.0 / (0.3 * self.rate_hz)
+                self.zero = max((1.0 - pace) * self.zero + pace * y, self.zero - pace * touch)
                 return
             self.begin, self.size = i, 0.0
         self.size = max(self.size, off)

@@ -30,10 +30,12 @@ class Despike:
         self.last = [*self.last[1:], x]
         middle = self.last[2]
         self.median = sorted(self.last)[2]
-        off, limit = abs(middle - self.median), 6.0 * self.usual
-        share = 1.0 / rate_hz  # of each sample in what is usual
-        self.usual = min((1.0 - share) * self.usual + share * off, (1.0 + 5.0 * share) * self.usual)
-        return self.median if off > limit else middle
+        off, share = abs(middle - self.median), 1.0 / rate_hz
+        if off > 6.0 * self.usual:
+            self.usual *= 1.0 + 5.0 * share  # as if it were at the limit
+            return self.median
+        self.usual = (1.0 - share) * self.usual + share * off
+        return middle
 
 
 def step(order: int, u: float) -> float:

@@ -9,7 +9,7 @@ MASK = 4095
 QUARTER = (0.25, 0.32635, 0.35944, 0.37857)
 PART, LEAST_N = 0.65, 0.05
 BOUNCE_S, BUMP_S, LIGHT_N, DRIFT_N_S = 0.08, 0.3, 0.75, 0.03
-REACH = 4024
+REACH = 4024  # samples back that the ring surely holds
 
 
 @njit(inline="always")
@@ -189,7 +189,8 @@ def contacts(table: NDArray[np.float32], rate: float) -> NDArray[np.int64]:
     zero, level, weight, noise, usual = 0.0, 0.0, 0.0, 0.02, 0.02
     begin, last_out, put_at = -1, 0, -int(10.0 * rate)
     total = size = in_air = 0.0
-    share, pace, noise_share, drift_most = 1.0 / rate, 1.0 / (0.3 * rate), 1.0 / (0.5 * rate), DRIFT_N_S / rate
+    share, pace, noise_share = 1.0 / rate, 1.0 / (0.3 * rate), 1.0 / (0.5 * rate)
+    drift_most = DRIFT_N_S / rate
     a = b = c = d = e = float(table[0, 0])
     held = a
     for n in range(len(table)):

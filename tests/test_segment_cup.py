@@ -174,3 +174,14 @@ def test_simulated_people_of_moderate_severity():
     for truth, found in cases:  # no bump and no failed lift is taken for a lift
         lifts = found["t_s"][found["kind"] == "lift"]
         assert matched(truth["t_s"][truth["kind"] == "lift"], lifts, 0.3) == len(lifts)
+
+
+@pytest.mark.parametrize("kind", [segment.CupSegmenter, segment.reference.CupSegmenter])
+def test_without_an_inner_load_the_contacts_are_the_same(kind):
+    table = make_scene("cup", "moderate", 1).tables["cup"][:6000].copy()
+    with_load = kind(RATE_HZ).push(table)
+    table[:, 1] = np.nan
+    without = kind(RATE_HZ).push(table)
+    assert "pour_on" in told(with_load) and "lift" in told(without)
+    pours = np.isin(with_load["kind"], ("pour_on", "pour_off"))
+    assert without.tolist() == with_load[~pours].tolist()

@@ -3,7 +3,8 @@
  * The story: the foot force is freed of spikes. Two levels are tracked, the zero (which drifts) and the
  * weight. A force that leaves its level opens an excursion; when the excursion is over it is a bump, a failed
  * lift, a lift or a put, and only then a ramp is fitted to the samples behind, which says when it happened.
- * While the cup is in the air, pour.c watches the liquid.
+ * While the cup is in the air, pour.c watches the liquid. An archive is mostly quiet, so quiet stretches have
+ * tight loops of their own.
  */
 #include <float.h>  // FLT_MAX
 #include <string.h> // memcpy

@@ -7,7 +7,8 @@
 #include <stdint.h> // int64_t
 #include "number.h"
 
-static inline double dk_clip(double x, double limit) { return dk_larger(-limit, dk_smaller(limit, x)); }
+/* In the form for which compilers need no branch; what is not a number stays so. */
+static inline double dk_clip(double x, double limit) { return dk_larger(dk_smaller(x, limit), -limit); }
 static inline float dk_upper(float a, float b) { return a > b ? a : b; }
 static inline float dk_lower(float a, float b) { return a < b ? a : b; }
 

@@ -61,10 +61,11 @@ class Victim:
         self.names = list(self.recording.streams)
         self.chunks = []  # first byte, byte after the last; each stream's first sample, sample after the last
         held = [0] * len(self.names)
-        for start, inside in container.walk(self.data).chunks:
+        for start, content in container.walk(self.data).chunks:
             first = list(held)
-            for channel, payloads in inside.messages.items():
-                held[channel - 1] += sum(int.from_bytes(payload[8:12], "little") for payload in payloads)
+            for channel, spans in container.look_inside([content]).messages.items():
+                counts = (content[at + 8 : at + 12] for at in spans[:, 0].tolist())
+                held[channel - 1] += sum(int.from_bytes(count, "little") for count in counts)
             end = start + 9 + int.from_bytes(self.data[start + 1 : start + 9], "little")
             self.chunks.append((start, end, first, list(held)))
 
@@ -119,8 +120,13 @@ class Victim:
 @functools.cache
 def victim():
     """Return the one victim of this process; from now on what was opened or decoded is remembered."""
-    remembered = functools.lru_cache(maxsize=64)(reader.decode)
-    reader.decode = lambda payloads, columns: remembered(tuple(payloads), columns)
+    decode = reader.decode
+
+    @functools.lru_cache(maxsize=64)
+    def remembered(raw, shape, spans, columns):
+        return decode(raw, np.frombuffer(spans, np.int64).reshape(shape), columns)
+
+    reader.decode = lambda raw, spans, columns: remembered(raw, spans.shape, spans.tobytes(), columns)
     container.open_chunk = functools.lru_cache(maxsize=4096)(container.open_chunk)
     return Victim()
 

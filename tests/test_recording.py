@@ -2,13 +2,16 @@
 
 import os
 import signal
+import struct
 import subprocess
 import sys
 import tarfile
 import textwrap
+import zlib
 
 import numpy as np
 import pytest
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -218,6 +221,20 @@ def test_a_file_that_pretends_is_refused_in_one_line(tmp_path):
         with pytest.raises(RecordingError, match="was not written by dexkit") as raised:
             read(path)
         assert "\n" not in str(raised.value)
+
+
+def test_a_chunk_whose_records_do_not_fill_it_is_refused_in_one_line():
+    from mcap.opcode import Opcode
+
+    whole = victim().data
+    start, end, *_ = victim().chunks[0]
+    for told in (1000, 5):
+        content = struct.pack("<BQ", Opcode.MESSAGE, told) + bytes(100)
+        packed = zstandard.compress(content)
+        head = struct.pack("<QQQII4sQ", 0, 0, len(content), zlib.crc32(content), 4, b"zstd", len(packed))
+        chunk = struct.pack("<BQ", Opcode.CHUNK, len(head) + len(packed)) + head + packed
+        with pytest.raises(RecordingError, match=r"was not written by dexkit.*beyond its chunk"):
+            read_bytes(whole[:start] + chunk + whole[end:])
 
 
 def test_every_file_of_the_conformance_set_is_walked_and_refused_by_name(shared_data):

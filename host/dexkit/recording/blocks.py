@@ -1,7 +1,6 @@
 """How samples lie inside a message: a block of about ten consecutive samples, one array per column."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -139,13 +138,15 @@ class Decoded:
     values: NDArray[np.float32]
 
 
-def decode(payloads: Sequence[bytes], columns: int) -> Decoded:
+def decode(raw: bytes, spans: NDArray[np.int64], columns: int) -> Decoded:
     """Return what the blocks of one stream hold; many equal blocks are decoded as one array.
 
     Parameters
     ----------
-    payloads
-        Blocks as `encode` wrote them.
+    raw
+        Holds blocks as `encode` wrote them.
+    spans
+        int64 (blocks, 2): where in ``raw`` each begins and ends.
     columns
         How many columns the stream has.
 
@@ -154,24 +155,28 @@ def decode(payloads: Sequence[bytes], columns: int) -> Decoded:
     ValueError
         If a block is not one of this stream.
     """
-    length = np.fromiter(map(len, payloads), np.int64, len(payloads))
+    length = spans[:, 1] - spans[:, 0]
     count = (length - _layout(0, columns).itemsize) // (8 + 4 * columns)
     start = np.concatenate(([0], np.cumsum(count)))
     t_s = np.empty(int(start[-1]), np.float64)
     values = np.empty((int(start[-1]), columns), np.float32)
-    first_index = np.empty(len(payloads), np.int64)
-    lost_before = np.empty(len(payloads), np.int64)
+    first_index = np.empty(len(spans), np.int64)
+    lost_before = np.empty(len(spans), np.int64)
     for size in np.unique(length):
         chosen = np.flatnonzero(length == size)
         n = int(count[chosen[0]])
         layout = _layout(max(n, 1), columns)
         if layout.itemsize != size:
             raise ValueError(f"a block of {size} bytes does not hold {columns} columns")
-        block = np.frombuffer(b"".join([payloads[i] for i in chosen.tolist()]), layout)
+        # Bytes at each place as if a block began there: the view costs nothing, only blocks are copied.
+        places = np.ndarray(len(raw) - layout.itemsize + 1, f"V{layout.itemsize}", raw, strides=(1,))
+        block = places[spans[chosen, 0]].view(layout)
         if np.any(block["n"] != n) or np.any(block["columns"]["n"] != n):
             raise ValueError("a block's arrays differ in length")
         first_index[chosen], lost_before[chosen] = block["first"], block["lost"]
-        target = start[chosen][:, None] + np.arange(n)
-        t_s[target] = block["t_s"]
-        values[target] = block["columns"]["v"].transpose(0, 2, 1)
+        rows: slice | NDArray[np.int64] = slice(int(start[chosen[0]]), int(start[chosen[-1] + 1]))
+        if len(chosen) <= chosen[-1] - chosen[0]:  # blocks of another size lie between
+            rows = (start[chosen][:, None] + np.arange(n)).ravel()
+        t_s[rows] = block["t_s"].ravel()
+        values[rows] = block["columns"]["v"].transpose(0, 2, 1).reshape(-1, columns)
     return Decoded(first_index, lost_before, count, t_s, values)

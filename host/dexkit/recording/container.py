@@ -8,16 +8,19 @@ import json
 import struct
 import threading
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from io import BytesIO
 from typing import Any
 
+import numpy as np
 import zstandard
 from mcap.data_stream import ReadDataStream
 from mcap.exceptions import McapError
 from mcap.opcode import Opcode
 from mcap.records import Attachment, Channel, Metadata, Statistics
+from numpy.typing import NDArray
 
 MAGIC = b"\x89MCAP0\r\n"
 #: Name of our metadata records, and of the entry that holds the checksum of all the others.
@@ -27,9 +30,12 @@ CRC_KEY = "crc32"
 _HEAD = struct.Struct("<BQ")
 _CHUNK = struct.Struct("<QQQI")  # first time, last time, size and checksum of what is inside
 _MESSAGE = struct.Struct("<HIQQ")
+_CHUNK_OF_ZSTD = struct.Struct("<BQQQQII4sQ")  # a chunk's record up to its compressed content
+_DATA_END_RECORD = struct.Struct("<BQI")
 _FOOTER = struct.Struct("<QQI")
 _INDEX = struct.Struct("<HI")
-_HEAD_AND_CHANNEL = struct.Struct("<BQH")
+_LENGTH = struct.Struct("<Q")
+_RECORD = np.dtype([("opcode", "u1"), ("length", "<u8"), ("channel", "<u2")])
 _ZSTD = b"\x04\x00\x00\x00zstd"
 _METADATA = b"\x06\x00\x00\x00dexkit"
 _DATA_END = _HEAD.pack(Opcode.DATA_END, 4)
@@ -48,18 +54,21 @@ _NOT_A_RECORD = (McapError, struct.error, ValueError, OverflowError, MemoryError
 
 @dataclass(frozen=True)
 class Inside:
-    """What one sound chunk holds.
+    """What sound chunks hold.
 
     Parameters
     ----------
+    raw
+        Their content, one after the other.
     channels
-        Channels that it defines.
+        Channels that they define.
     messages
-        Payloads of each channel's messages, in order, by the channel's number.
+        By the channel's number int64 (messages, 2), in order: where in ``raw`` each payload begins and ends.
     """
 
+    raw: bytes
     channels: tuple[Channel, ...]
-    messages: Mapping[int, list[bytes]]
+    messages: Mapping[int, NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -86,7 +95,7 @@ class Walk:
     Parameters
     ----------
     chunks
-        Sound chunks with their offset in the file.
+        Content of each sound chunk with its offset in the file.
     metadata
         Our metadata, each with its checksum verified and removed.
     damages
@@ -101,7 +110,7 @@ class Walk:
         Chunks written according to a sound summary.
     """
 
-    chunks: list[tuple[int, Inside]] = field(default_factory=list)
+    chunks: list[tuple[int, bytes]] = field(default_factory=list)
     metadata: list[Mapping[str, str]] = field(default_factory=list)
     damages: list[Damage] = field(default_factory=list)
     started: bool = False
@@ -114,9 +123,12 @@ class Walk:
     @property
     def message_count(self) -> int:
         """How many messages were read, inside and outside of chunks."""
-        return self.loose_messages + sum(
-            len(each) for _, inside in self.chunks for each in inside.messages.values()
-        )
+        return self.loose_messages + sum(map(len, self.inside.messages.values()))
+
+    @cached_property
+    def inside(self) -> Inside:
+        """What all sound chunks hold; raises ValueError where a record reaches beyond its chunk."""
+        return look_inside([content for _, content in self.chunks])
 
 
 def sealed(entries: Mapping[str, str]) -> dict[str, str]:
@@ -142,6 +154,47 @@ def walk(data: bytes) -> Walk:
     data
         The whole file.
     """
+    return _walk_straight(data) or _walk_warily(data)
+
+
+def _walk_straight(data: bytes) -> Walk | None:
+    """Walk a file whose checksums hold from its first byte to its last, so that every record is what it says.
+
+    That is how almost all files are, and several times as fast as looking for damage. Anything unusual
+    returns None.
+    """
+    try:
+        start, _, crc = _FOOTER.unpack_from(data, len(data) - _FOOTER.size - len(MAGIC))
+        found, at = Walk(started=data.startswith(MAGIC)), len(MAGIC)
+        if not (found.started and crc):
+            return None
+        _, _, crc = _DATA_END_RECORD.unpack_from(data, start - _DATA_END_RECORD.size)
+        if crc != zlib.crc32(memoryview(data)[: start - _DATA_END_RECORD.size]):
+            return None
+        while at < len(data):
+            opcode, length = _HEAD.unpack_from(data, at)
+            after = at + _HEAD.size + length
+            if opcode == _OP_CHUNK:
+                *_, size, _, name_length, name, packed = _CHUNK_OF_ZSTD.unpack_from(data, at)
+                place = at + _CHUNK_OF_ZSTD.size
+                if name_length != 4 or name != b"zstd" or place + packed != after:
+                    return None
+                content = _unpack(name, data[place:after], size)
+                if content is None:
+                    return None
+                found.chunks.append((at, content))
+            elif opcode not in (_OP_MESSAGE_INDEX, _OP_CHUNK_INDEX):
+                after = _take_other(data, at, opcode, after, found)
+                if after is None:
+                    return None
+            at = after
+    except _NOT_A_RECORD:
+        return None
+    return found if found.data_sound and found.summary_sound else None
+
+
+def _walk_warily(data: bytes) -> Walk:
+    """Walk a file that may be damaged anywhere."""
     found = Walk(started=data.startswith(MAGIC))
     at = len(MAGIC) if found.started else _next_sound(data, 0)
     if not found.started:
@@ -273,7 +326,7 @@ def _sound_chunk(data: bytes, start: int, end: int) -> int:
     return end
 
 
-def _chunk_at(data: bytes, at: int) -> tuple[Inside, int] | None:
+def _chunk_at(data: bytes, at: int) -> tuple[bytes, int] | None:
     """Return what the chunk at an offset holds and where it ends, or None if its checksum does not hold."""
     try:
         _, _, size, crc = _CHUNK.unpack_from(data, at + _HEAD.size)
@@ -293,7 +346,7 @@ def _chunk_at(data: bytes, at: int) -> tuple[Inside, int] | None:
     return None if inside is None else (inside, place + length)
 
 
-def open_chunk(compression: bytes, packed: bytes, size: int, crc: int) -> Inside | None:
+def open_chunk(compression: bytes, packed: bytes, size: int, crc: int) -> bytes | None:
     """Return what a chunk holds, or None if its checksum does not hold.
 
     Parameters
@@ -311,20 +364,38 @@ def open_chunk(compression: bytes, packed: bytes, size: int, crc: int) -> Inside
     # A zero checksum is not believed for zstd, which is ours: a damaged checksum must not switch it off.
     if raw is None or (zlib.crc32(raw) != crc and (crc != 0 or compression == b"zstd")):
         return None
-    channels = []
-    messages: dict[int, list[bytes]] = {}
-    at, end, head = 0, len(raw), _HEAD_AND_CHANNEL.unpack_from
-    while at < end:
-        opcode, length, channel = head(raw, at)
-        body = at + _HEAD.size
-        at = body + length
-        if opcode == _OP_MESSAGE:
-            if channel not in messages:
-                messages[channel] = []
-            messages[channel].append(raw[body + _MESSAGE.size : at])
-        elif opcode == _OP_CHANNEL:
-            channels.append(Channel.read(ReadDataStream(BytesIO(raw[body:at]))))
-    return Inside(tuple(channels), messages)
+    return raw
+
+
+def look_inside(contents: Sequence[bytes]) -> Inside:
+    """Return what sound chunks hold.
+
+    Raises
+    ------
+    ValueError
+        If their records do not fill them.
+    """
+    raw = b"".join(contents)
+    places, at, length_at = [], 0, _LENGTH.unpack_from
+    while at + _RECORD.itemsize <= len(raw):
+        places.append(at)
+        at += _HEAD.size + length_at(raw, at + 1)[0]
+    chunk_ends = np.cumsum(np.fromiter(map(len, contents), np.int64, len(contents)))
+    edges = np.array([*places, len(raw)], np.int64)
+    if at != len(raw) or np.any(edges[np.searchsorted(edges, chunk_ends)] != chunk_ends):
+        raise ValueError("a record reaches beyond its chunk")
+    start, end = edges[:-1], edges[1:]
+    # Bytes at each place as if a record began there: the view costs nothing, only heads are copied.
+    heads = np.ndarray(max(len(raw) - _RECORD.itemsize + 1, 0), f"V{_RECORD.itemsize}", raw, strides=(1,))
+    head = heads[start].view(_RECORD)
+    message, channel = head["opcode"] == _OP_MESSAGE, head["channel"]
+    messages = {}
+    for number in np.flatnonzero(np.bincount(channel[message])).tolist():
+        chosen = message & (channel == number)
+        messages[number] = np.column_stack((start[chosen] + _HEAD.size + _MESSAGE.size, end[chosen]))
+    bodies = (raw[start[i] + _HEAD.size : end[i]] for i in np.flatnonzero(head["opcode"] == _OP_CHANNEL))
+    channels = tuple(Channel.read(ReadDataStream(BytesIO(body))) for body in bodies)
+    return Inside(raw, channels, messages)
 
 
 def _unpack(compression: bytes, packed: bytes, size: int) -> bytes | None:

@@ -72,16 +72,13 @@ def _read(found: Walk, data: bytes, name: str) -> Recording:
     reasons: list[str] = []
     facts = _facts(found, name, reasons)
     plans = _plans(facts, found)
-    payloads: dict[int, list[bytes]] = {channel: [] for channel in plans}
-    for _, inside in found.chunks:
-        for channel, some in inside.messages.items():
-            if channel in payloads:
-                payloads[channel] += some
+    messages, none = found.inside.messages, np.empty((0, 2), np.int64)
     totals = dict(json.loads(facts["samples"])) if "samples" in facts else {}
     streams: dict[str, Stream] = {}
     board = missing = 0
     for channel, plan in plans.items():
-        blocks = _in_order(decode(payloads[channel], len(plan.columns)), plan, reasons)
+        spans = messages.get(channel, none)
+        blocks = _in_order(decode(found.inside.raw, spans, len(plan.columns)), plan, reasons)
         missing += _missing(blocks, plan, totals.get(plan.name), reasons)
         board += int(blocks.lost_before.sum())
         streams[plan.name] = Stream(plan.name, plan.columns, blocks.t_s, blocks.values, plan.rate_hz)
@@ -138,12 +135,7 @@ def _facts(found: Walk, name: str, reasons: list[str]) -> Mapping[str, str]:
                 f"{name} has format {facts.get('format')}, this dexkit reads format {FORMAT}: update dexkit."
             )
         return facts
-    topics = [
-        channel.topic
-        for _, inside in found.chunks
-        for channel in inside.channels
-        if "plan" in channel.metadata
-    ]
+    topics = [channel.topic for channel in found.inside.channels if "plan" in channel.metadata]
     if topics:
         reasons.append("The metadata is lost: person, test and calibration are not known.")
         kinds = [topic.partition("/")[0] for topic in topics if topic != CLOCK_PROBES.name]
@@ -164,8 +156,7 @@ def _plans(facts: Mapping[str, str], found: Walk) -> dict[int, StreamPlan]:
     """Return the streams by channel number."""
     if "streams" in facts:
         return dict(enumerate(plans_from_text(facts["streams"]), start=1))
-    channels = [channel for _, inside in found.chunks for channel in inside.channels]
-    return {channel.id: plans_from_text(channel.metadata["plan"])[0] for channel in channels}
+    return {c.id: plans_from_text(c.metadata["plan"])[0] for c in found.inside.channels}
 
 
 def _in_order(blocks: Decoded, plan: StreamPlan, reasons: list[str]) -> Decoded:

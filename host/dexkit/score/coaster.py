@@ -276,7 +276,7 @@ def score_coaster(recording: Recording) -> Scored:
     bands += [Band(pour.on_s, pour.off_s, "phase", "pour") for pour in glass.pours]
     kinds = ("receive_on", "receive_off", "disturbed")
     trace = Trace("Weight (g)", glass.raw.t_s, glass.raw.values[:, 0], (), kinds)
-    return Scored(values(MEASURES, glass), glass.events, (trace,), tuple(bands), tuple(_notes(glass)))
+    return Scored(values(MEASURES, glass), glass.events, lambda: (trace,), tuple(bands), tuple(_notes(glass)))
 
 
 def _notes(glass: Glass) -> Iterator[str]:

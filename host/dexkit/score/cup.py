@@ -208,8 +208,8 @@ class Carry:
             return NotMeasurable(
                 f"More than {MISSING_LIMIT:.0%} of this part of the movement was not measured."
             )
-        moved = self.cup.samples[window].astype(np.float64)
-        return moved[:, ACCEL], moved[:, GYRO] - self.gyro_rest_rads
+        samples = self.cup.samples[window]
+        return samples[:, ACCEL].astype(np.float64), samples[:, GYRO] - self.gyro_rest_rads
 
     def span(self, part: str) -> tuple[float, float] | NotMeasurable:
         """Return begin and end of a part of the carry that SPANS names, or why it has none."""

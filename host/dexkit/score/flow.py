@@ -111,5 +111,9 @@ def _despiked(values: Floats) -> Floats:
     """Return the running median of five, so that single wrong conversions fall out."""
     if len(values) < 5:
         return values
-    inner = np.median(np.lib.stride_tricks.sliding_window_view(values, 5), axis=1)
+    a, b, c, d, e = (values[first : len(values) - 4 + first] for first in range(5))
+    low = np.maximum(np.minimum(a, b), np.minimum(c, d))
+    high = np.minimum(np.maximum(a, b), np.maximum(c, d))
+    # The median of all five is that of e and of these two, between which two or more of the four lie.
+    inner = np.maximum(np.minimum(low, high), np.minimum(np.maximum(low, high), e))
     return np.concatenate([values[:2], inner, values[-2:]])

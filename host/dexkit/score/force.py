@@ -217,7 +217,7 @@ def score_force(recording: Recording) -> Scored:
     if error is not None:
         traces.append(Trace("Target", stream.t_s, force + error))
     return Scored(
-        values(MEASURES, take), np.zeros(0, EVENT_DTYPE), tuple(traces), (), _notes(share, name, rate_hz)
+        values(MEASURES, take), np.zeros(0, EVENT_DTYPE), lambda: traces, (), _notes(share, name, rate_hz)
     )
 
 

@@ -210,4 +210,4 @@ def score_motion(recording: Recording) -> Scored:
         notes.append(f"The longest stretch without a gap is {100 * share:.0f} % of the recording.")
     traces = tuple(Trace(column, stream.t_s, chosen.values[:, i]) for i, column in enumerate(columns))
     take = Motion(columns, samples, rate_hz, share)
-    return Scored(values(MEASURES, take), np.zeros(0, EVENT_DTYPE), traces, (), tuple(notes))
+    return Scored(values(MEASURES, take), np.zeros(0, EVENT_DTYPE), lambda: traces, (), tuple(notes))

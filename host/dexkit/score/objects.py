@@ -1,6 +1,7 @@
 """Scoring each of the kit's objects: its take, its measures, and what a page draws of it."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ def score_cup(recording: Recording) -> Scored:
     return Scored(
         (*values(POUR_MEASURES, pours), *values(hold.MEASURES, holds)),
         events,
-        tuple(_cup_traces(cup, coaster)),
+        partial(_cup_traces, cup, coaster),
         tuple(bands),
         notes,
     )
@@ -98,7 +99,7 @@ def score_button_board(recording: Recording) -> Scored:
     bands = lost_bands(take)
     bands += [Band(t.start_s, t.done_s, "phase", f"button {b}") for b, t in board.closings.items()]
     bands += [Band(t.start_s, t.done_s, "phase", f"open {b}") for b, t in board.openings.items()]
-    return Scored(values(buttons.MEASURES, board), take.events, tuple(_button_traces(take)), tuple(bands))
+    return Scored(values(buttons.MEASURES, board), take.events, partial(_button_traces, take), tuple(bands))
 
 
 def _button_traces(take: Take) -> Iterator[Trace]:
@@ -128,7 +129,7 @@ def score_pegboard(recording: Recording) -> Scored:
         bands.append(Band(pegs.start_s, pegs.placing_end_s, "phase", "placing"))
         if pegs.returns_s:
             bands.append(Band(pegs.placing_end_s, pegs.returns_s[-1], "phase", "removing"))
-    return Scored(values(peg_measures.MEASURES, pegs), take.events, tuple(_peg_traces(take)), tuple(bands))
+    return Scored(values(peg_measures.MEASURES, pegs), take.events, partial(_peg_traces, take), tuple(bands))
 
 
 def _peg_traces(take: Take) -> Iterator[Trace]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 from dexkit.score.cup import Carry, difference, each
@@ -30,6 +31,11 @@ class Pours:
             return float(text)
         except ValueError:
             return NotMeasurable(f"The recording's {name} is {text!r}, which is no number.")
+
+    @cached_property
+    def streams(self) -> Mapping[float, Stream | NotMeasurable]:
+        """What the coaster saw of each pour, by the time of its lift."""
+        return {carry.lift_s: stream_of(carry) for carry in self.carries}
 
 
 NO_POUR = "No flow out of the cup was seen."
@@ -160,7 +166,7 @@ class FlowMeasure(PourMeasure):
     """Base of measures of the flow, as the coaster saw it."""
 
     def one(self, carry: Carry, take: Pours) -> Outcome:
-        stream = stream_of(carry)
+        stream = take.streams[carry.lift_s]
         return stream if isinstance(stream, NotMeasurable) else self.flow(stream)
 
     def flow(self, stream: Stream) -> Outcome:

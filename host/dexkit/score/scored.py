@@ -1,6 +1,8 @@
 """What scoring one recording gives: values, events, and what a page needs to draw them."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,14 +68,21 @@ class Scored:
         One for each measure and part, in the order in which a person would read them.
     events
         EVENT_DTYPE, times in seconds from the recording's start.
-    traces, bands
-        What the page draws; derived from arrays that scoring needed anyway.
+    draw
+        Makes the curves that the page draws, from arrays that scoring needed anyway.
+    bands
+        What the page draws behind them.
     notes
         Facts a reader must know, one sentence each: spikes left out, gaps, a rate that was guessed.
     """
 
     values: tuple[Value, ...]
     events: NDArray[np.void]
-    traces: tuple[Trace, ...] = ()
+    draw: Callable[[], Iterable[Trace]] = tuple
     bands: tuple[Band, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @cached_property
+    def traces(self) -> tuple[Trace, ...]:
+        """The curves; only a page needs them."""
+        return tuple(self.draw())

@@ -100,13 +100,13 @@ def as_dict(result: Result) -> dict[str, object]:
         ],
         "events": [
             {
-                "kind": str(row["kind"]),
-                "channel": int(row["channel"]),
-                "t_s": float(row["t_s"]),
-                "t_known_s": float(row["t_known_s"]),
-                "quality": float(row["quality"]),
+                "kind": kind,
+                "channel": channel,
+                "t_s": t_s,
+                "t_known_s": t_known_s,
+                "quality": quality,
             }
-            for row in result.scored.events
+            for kind, channel, _, t_s, t_known_s, quality in result.scored.events.tolist()
         ],
         "notes": list(result.notes),
     }

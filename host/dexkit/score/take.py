@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,11 +69,16 @@ class Take:
 
     def rows(self, *kinds: str, channel: int | None = None) -> NDArray[np.void]:
         """Return all events of these kinds (and this channel), ascending in time."""
-        wanted = np.isin(self.events["kind"], kinds)
-        if channel is not None:
-            wanted &= self.events["channel"] == channel
-        rows: NDArray[np.void] = self.events[wanted]
-        return rows
+        none = np.empty(0, np.intp)
+        places = np.sort(np.concatenate([self._places.get(kind, none) for kind in kinds]))
+        rows: NDArray[np.void] = self.events[places]
+        return rows if channel is None else rows[rows["channel"] == channel]
+
+    @cached_property
+    def _places(self) -> dict[str, NDArray[np.intp]]:
+        """Where the events of each kind are."""
+        found = self.events["kind"]
+        return {kind: np.flatnonzero(found == kind) for kind in set(found.tolist())}
 
 
 def take_of(recording: Recording, object_kind: str) -> Take:
@@ -111,9 +117,9 @@ def hold_last(samples: NDArray[np.float32], found: NDArray[np.bool_]) -> NDArray
         return samples
     filled = samples.copy()
     for column in np.flatnonzero(~found.all(axis=0)):
-        good = found[:, column]
-        last = np.maximum.accumulate(np.where(good, np.arange(len(good)), int(np.argmax(good))))
-        filled[:, column] = samples[last, column]
+        known, unknown = np.flatnonzero(found[:, column]), np.flatnonzero(~found[:, column])
+        last = known[np.maximum(np.searchsorted(known, unknown) - 1, 0)]
+        filled[unknown, column] = samples[last, column]
     return filled
 
 

@@ -174,7 +174,7 @@ def score_tapping(recording: Recording) -> Scored:
     notes = (f"{unpaired} actions follow one of the same kind; they belong to no pair.",) if unpaired else ()
     pressed = np.where(action == PRESS, 1.0, 0.0)
     traces = (Trace("Finger on the screen", stream.t_s, pressed, levels=("touched",)),)
-    return Scored(values(MEASURES, taps), _events(taps), traces, (), notes)
+    return Scored(values(MEASURES, taps), _events(taps), lambda: traces, (), notes)
 
 
 def _events(taps: Taps) -> NDArray[np.void]:

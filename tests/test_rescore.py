@@ -28,7 +28,8 @@ def archive(tmp_path, recordings):
 def test_every_engine_writes_the_same_bytes(archive, tmp_path):
     outs = {name: tmp_path / f"{name}.jsonl" for name in ("here", "pool")}
     rescore(archive, outs["here"], here)
-    rescore(archive, outs["pool"], pool(2), workers=2)
+    with pool(2) as (engine, workers):
+        rescore(archive, outs["pool"], engine, workers)
     assert outs["here"].read_bytes() == outs["pool"].read_bytes()
     rows = [json.loads(line) for line in outs["here"].read_text().splitlines()]
     assert [row["file"] for row in rows] == ["0.mcap", "1.mcap", "deeper/2.mcap"]
@@ -106,7 +107,8 @@ def test_an_interrupted_run_goes_on(archive, tmp_path):
 
 def test_a_failure_is_listed_and_the_rest_is_finished(archive, tmp_path):
     (archive / "broken.mcap").write_bytes(b"nothing of ours")
-    done = rescore(archive, tmp_path / "out.jsonl", pool(2), workers=2)
+    with pool(2) as (engine, workers):
+        done = rescore(archive, tmp_path / "out.jsonl", engine, workers)
     assert done.scored == 4
     ((name, reason),) = done.failures
     assert name == "broken.mcap"

@@ -19,7 +19,7 @@ from dexkit.recording.foreign import import_csv
 from dexkit.recording.words import in_words, losses_in_words
 from dexkit.report.page import write_index, write_page
 from dexkit.report.terminal import print_table
-from dexkit.score.rescore import dask, here, pool, rescore
+from dexkit.score.rescore import dask, pool, rescore
 from dexkit.score.scoring import as_json, score_file
 from dexkit.sim import make_scene
 
@@ -143,17 +143,16 @@ def rescore_folder(
     """
     out = out or folder / "scores.jsonl"
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+    with (
+        dask(dask_address) if dask_address else pool(workers) as (engine, count),
+        Progress(console=console, transient=True, disable=not console.is_terminal) as bar,
+    ):
         task = bar.add_task("scoring", total=None)
 
         def show(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
-        if dask_address:
-            with dask(dask_address) as (engine, count):
-                done = rescore(folder, out, engine, count, show)
-        else:
-            done = rescore(folder, out, pool(workers) if workers > 1 else here, workers, show)
+        done = rescore(folder, out, engine, count, show)
     for name, reason in done.failures:
         print(f"dexkit: {name}: {reason}", file=sys.stderr)
     print(f"{done.scored} scored, {done.kept} kept, {len(done.failures)} failed: {out}")

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import sys
+import threading
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -17,17 +19,19 @@ from dexkit.recording.reader import read_bytes
 from dexkit.score.measure import REGISTRY
 from dexkit.score.scoring import as_dict, score
 
-#: A task scores recordings of at least this many bytes together, some 0.2 s of work, so that handing it out
-#: costs little; the last tasks are smaller so that all workers end together.
-TASK_BYTES = 3_000_000
+#: A task scores recordings of about this many bytes together, some 0.2 s of work, so that handing it out
+#: costs little; a small archive is cut finer so that all workers end together.
+TASK_BYTES = 6_000_000
 TASKS_PER_WORKER = 4
 
-#: One scored file: its line in the output.
+#: The line of a file in the output.
 Line = str
+#: One scored file: its name, its line, and why it could not be scored (empty where it could).
+Done = tuple[str, Line, str]
 #: Scores a batch of files given by name and folder.
 Batch = tuple[str, tuple[str, ...]]
-#: Runs batches somewhere and yields the lines of each as it is done, in any order.
-Engine = Callable[[Sequence[Batch]], Iterator[list[Line]]]
+#: Runs batches somewhere and yields what came of each as it is done, in any order.
+Engine = Callable[[Sequence[Batch]], Iterator[list[Done]]]
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,7 @@ def rescore(
     known = _known(out) | _known(part)
     lines = {name: known[name] for name, path in files.items() if name in known and _same(known[name], path)}
     kept = len(lines)
+    failures = []
     batches = _batches(folder, [name for name in files if name not in lines], files, workers)
     try:
         journal = part.open("a", encoding="utf-8")
@@ -108,8 +113,9 @@ def rescore(
         ) from None
     with journal:
         for batch in engine(batches):
-            for line in batch:
-                lines[json.loads(line)["file"]] = line
+            for name, line, reason in batch:
+                lines[name] = line
+                failures += [(name, reason)] if reason else []
                 journal.write(line + "\n")
             journal.flush()
             if progress:
@@ -118,9 +124,7 @@ def rescore(
     whole.write_text("".join(lines[name] + "\n" for name in sorted(lines)), encoding="utf-8")
     whole.replace(out)
     part.unlink()
-    found = [json.loads(line) for _, line in sorted(lines.items())]
-    failures = tuple((row["file"], row["error"]) for row in found if "error" in row)
-    return Outcome(len(lines) - kept, kept, failures)
+    return Outcome(len(lines) - kept, kept, tuple(sorted(failures)))
 
 
 def _known(out: Path) -> dict[str, Line]:
@@ -158,13 +162,13 @@ def _batches(folder: Path, names: Sequence[str], files: dict[str, Path], workers
     return [(str(folder), tuple(batch)) for batch in batches]
 
 
-def score_batch(batch: Batch) -> list[Line]:
-    """Return the line of each file of a batch; one that cannot be scored does not stop the others."""
+def score_batch(batch: Batch) -> list[Done]:
+    """Return what came of each file of a batch; one that cannot be scored does not stop the others."""
     folder, names = batch
-    return [_line(Path(folder) / name, name) for name in names]
+    return [_done(Path(folder) / name, name) for name in names]
 
 
-def _line(path: Path, name: str) -> Line:
+def _done(path: Path, name: str) -> Done:
     row: dict[str, object] = {"file": name}
     try:
         data = path.read_bytes()
@@ -174,25 +178,28 @@ def _line(path: Path, name: str) -> Line:
         row["error"] = str(error)
     except Exception as error:  # one file that shows a fault of ours must not lose the other thousand
         row["error"] = f"dexkit failed on this file ({type(error).__name__}: {error}). Please report it."
-    return json.dumps(row, ensure_ascii=False, allow_nan=False)
+    return name, json.dumps(row, ensure_ascii=False, allow_nan=False), str(row.get("error", ""))
 
 
-def here(batches: Sequence[Batch]) -> Iterator[list[Line]]:
+def here(batches: Sequence[Batch]) -> Iterator[list[Done]]:
     """Score in this process, one after the other."""
     yield from map(score_batch, batches)
 
 
-def pool(workers: int) -> Engine:
-    """Return an engine of this many processes on this machine."""
+@contextmanager
+def pool(workers: int) -> Iterator[tuple[Engine, int]]:
+    """Yield an engine of this many processes on this machine, started already, and how many there are."""
+    # A copy of this process has imported everything already, which takes longer than scoring ten recordings.
+    # Beside other threads a copy could be left with a lock that nobody opens.
+    alone = sys.platform == "linux" and threading.active_count() == 1
+    with ProcessPoolExecutor(workers, mp_context=get_context("fork" if alone else "spawn")) as executor:
+        executor.submit(int).result()  # starts the processes now, before others start threads
 
-    def run(batches: Sequence[Batch]) -> Iterator[list[Line]]:
-        if not batches:
-            return
-        with ProcessPoolExecutor(min(workers, len(batches)), mp_context=get_context("spawn")) as executor:
+        def run(batches: Sequence[Batch]) -> Iterator[list[Done]]:
             for done in as_completed([executor.submit(score_batch, batch) for batch in batches]):
                 yield done.result()
 
-    return run
+        yield run, workers
 
 
 @contextmanager
@@ -217,10 +224,10 @@ def dask(address: str) -> Iterator[tuple[Engine, int]]:
             "running. Start one with `dask scheduler`, or leave --dask out."
         ) from None
 
-    def run(batches: Sequence[Batch]) -> Iterator[list[Line]]:
+    def run(batches: Sequence[Batch]) -> Iterator[list[Done]]:
         futures = client.map(score_batch, batches, pure=False)
-        for _, lines in completed(futures, with_results=True):  # type: ignore[no-untyped-call]
-            yield lines
+        for _, done in completed(futures, with_results=True):  # type: ignore[no-untyped-call]
+            yield done
 
     with client:
         yield run, sum(client.nthreads().values())  # type: ignore[no-untyped-call]

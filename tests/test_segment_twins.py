@@ -11,6 +11,7 @@ from dexkit import segment
 from dexkit.core import ffi, lib
 from dexkit.protocol.tables import OBJECT_ID, SETTINGS, TABLE
 from dexkit.segment import reference
+from dexkit.sim import make_scene
 
 PAIRS = {
     "cup": (segment.CupSegmenter, reference.CupSegmenter),
@@ -68,3 +69,19 @@ def test_c_refuses_settings_that_are_no_limits(object_kind, wrong):
     lib.dk_segmenter_free(made)
     bad = [*good[:-1], wrong]
     assert lib.dk_segmenter_new(OBJECT_ID[object_kind], 200.0, bad, len(bad)) == ffi.NULL
+
+
+@pytest.mark.parametrize("object_kind", ["cup", "coaster"])
+@pytest.mark.parametrize("module", [segment, reference])
+def test_a_stream_that_begins_unmeasured_is_the_same_stream_later(object_kind, module):
+    scene = make_scene("cup", severity="moderate", seed=12, length=2)
+    samples, rate_hz = scene.tables[object_kind], scene.rate_hz
+    late = np.vstack([np.full((150, samples.shape[1]), np.nan, np.float32), samples])
+    whole = {"cup": module.segment_cup, "coaster": module.segment_coaster}[object_kind]
+    expected, got = whole(samples, rate_hz), whole(late, rate_hz)
+    assert len(expected) > 2
+    assert got["kind"].tolist() == expected["kind"].tolist()
+    assert (got["index"] - 150).tolist() == expected["index"].tolist()
+    assert (got["t_known_s"] - got["t_s"]).tolist() == pytest.approx(
+        (expected["t_known_s"] - expected["t_s"]).tolist()
+    )

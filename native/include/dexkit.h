@@ -55,7 +55,8 @@ DK_API void dk_segmenter_free(dk_segmenter *segmenter);
 
 /* Takes rows (n_rows x columns, row by row) and appends the events that became known.
  * Returns the rows taken: fewer than n_rows when the events are full; empty them and go on with the rest.
- * A value that is not finite is a sample that was not measured. */
+ * A value that is not finite is a sample that was not measured; a cup or coaster begins with its first measured
+ * load. */
 DK_API DK_CHECK size_t dk_segmenter_push(dk_segmenter *segmenter, const float *rows, size_t n_rows,
                                          dk_events *events);
 

@@ -360,6 +360,7 @@ const dk_segmenter_ops dk_coaster_ops = {
     .columns = DK_COASTER_COLUMNS,
     .n_settings = DK_COASTER_SETTINGS,
     .state_size = sizeof(state),
+    .waits = 1,
     .init = init,
     .push = push,
     .finish = finish,

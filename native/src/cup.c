@@ -373,6 +373,7 @@ const dk_segmenter_ops dk_cup_ops = {
     .columns = DK_CUP_COLUMNS,
     .n_settings = DK_CUP_SETTINGS,
     .state_size = sizeof(state),
+    .waits = 1,
     .init = init,
     .push = push,
     .finish = finish,

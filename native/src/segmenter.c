@@ -1,11 +1,14 @@
 /* The common face of the four segmenters. In C because archives are scored again whole, and because the
  * same few lines then serve every language that can call C. */
-#include <math.h>   // isfinite
+#include <float.h>  // FLT_MAX
+#include <math.h>   // fabsf
 #include <stdlib.h> // calloc, free
 #include "segmenter.h"
 
 struct dk_segmenter {
     const dk_segmenter_ops *ops;
+    int64_t passed_over; /* rows before the first measured one */
+    int begun;
     double state[]; /* doubles, so that the state is aligned */
 };
 
@@ -48,12 +51,34 @@ void dk_segmenter_free(dk_segmenter *segmenter)
     free(segmenter);
 }
 
+/* An object counts from the first row it was given; the caller from the first row of the stream. */
+static void count_from_the_start(const dk_segmenter *segmenter, dk_events *events, size_t first)
+{
+    for (size_t k = first; k < events->count; k++) {
+        events->items[k].index += segmenter->passed_over;
+        events->items[k].known_index += segmenter->passed_over;
+    }
+}
+
 size_t dk_segmenter_push(dk_segmenter *segmenter, const float *rows, size_t n_rows, dk_events *events)
 {
-    return segmenter->ops->push(segmenter->state, rows, n_rows, events);
+    size_t skipped = 0, before = events->count;
+    while (!segmenter->begun && skipped < n_rows) {
+        segmenter->begun = !segmenter->ops->waits || fabsf(rows[skipped * segmenter->ops->columns]) <= FLT_MAX;
+        skipped += !segmenter->begun;
+    }
+    segmenter->passed_over += (int64_t)skipped;
+    if (skipped == n_rows)
+        return n_rows;
+    rows += skipped * segmenter->ops->columns;
+    size_t taken = segmenter->ops->push(segmenter->state, rows, n_rows - skipped, events);
+    count_from_the_start(segmenter, events, before);
+    return skipped + taken;
 }
 
 void dk_segmenter_finish(dk_segmenter *segmenter, dk_events *events)
 {
+    size_t before = events->count;
     segmenter->ops->finish(segmenter->state, events);
+    count_from_the_start(segmenter, events, before);
 }

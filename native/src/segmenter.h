@@ -8,6 +8,7 @@ typedef struct dk_segmenter_ops {
     size_t columns;
     size_t n_settings;
     size_t state_size;
+    int waits; /* rows before the first measured value of column 0 are passed over: a zero would be a lie */
     /* state is zeroed memory of state_size bytes. */
     void (*init)(void *state, double rate_hz, const double *settings);
     /* Takes all n_rows unless the events run short of DK_EVENTS_PER_ROW free places; returns rows taken. */

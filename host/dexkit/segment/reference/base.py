@@ -18,10 +18,15 @@ class ReferenceSegmenter:
 
     object_kind: ClassVar[str]
 
+    #: Whether rows before the first measured value of column 0 are passed over.
+    waits: ClassVar[bool] = False
+
     def __init__(self, rate_hz: float, **settings: float) -> None:
         self.rate_hz = check_rate(rate_hz)
         self.settings = check_settings(self.object_kind, settings)
-        self.index = 0  # of the row being taken
+        self.index = 0  # of the row being taken, from the first one that is not passed over
+        self._passed_over = 0
+        self._begun = not self.waits
         self._held = [0.0] * len(TABLE[self.object_kind])
         self._found: list[RawEvent] = []
         self.start()
@@ -37,11 +42,16 @@ class ReferenceSegmenter:
 
     def add(self, kind: str, channel: int, index: int, known_index: int, quality: float) -> None:
         """Append an event that has just become known."""
-        self._found.append((EVENT_ID[self.object_kind][kind], channel, index, known_index, quality))
+        number, over = EVENT_ID[self.object_kind][kind], self._passed_over
+        self._found.append((number, channel, index + over, known_index + over, quality))
 
     def push(self, samples: ArrayLike) -> NDArray[np.void]:
         """Take samples (n, columns) float32; return the events that became known, as EVENT_DTYPE."""
         for values in check_samples(samples, self.object_kind).tolist():
+            self._begun = self._begun or math.isfinite(values[0])
+            if not self._begun:
+                self._passed_over += 1
+                continue
             self._held = [
                 value if math.isfinite(value) else held
                 for value, held in zip(values, self._held, strict=True)

@@ -35,6 +35,7 @@ class CoasterSegmenter(ReferenceSegmenter):
     """Twin of dexkit.segment.CoasterSegmenter."""
 
     object_kind = "coaster"
+    waits = True
 
     def start(self) -> None:
         """Turn seconds into bins; nothing is known yet."""

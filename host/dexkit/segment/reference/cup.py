@@ -23,6 +23,7 @@ class CupSegmenter(ReferenceSegmenter):
     """Twin of dexkit.segment.CupSegmenter."""
 
     object_kind = "cup"
+    waits = True
 
     def start(self) -> None:
         """Nothing is known yet."""

@@ -50,6 +50,16 @@ def test_json_has_the_promised_shape(buttons_file):
     assert all(event["t_known_s"] >= event["t_s"] for event in score["events"])
 
 
+def test_a_scale_is_scored_as_a_coaster(tmp_path):
+    t_s = np.arange(0, 20, 0.1)
+    grams = np.clip(20.0 * (t_s - 5.0), 0.0, 100.0)
+    stream = Stream("weight", ("weight_g",), t_s, grams[:, np.newaxis].astype(np.float32), None)
+    write(tmp_path / "scale.mcap", Recording("weight", {}, {"weight": stream}))
+    score = json.loads(dexkit("score", tmp_path / "scale.mcap", "--json").stdout)
+    final = {measure["id"]: measure["value"] for measure in score["measures"]}["coaster.final_g"]
+    assert (score["object"], final) == ("coaster", pytest.approx(100.0, abs=0.5))
+
+
 def test_table_names_measures_and_what_is_not_measurable(buttons_file):
     run = dexkit("score", buttons_file)
     assert run.returncode == 0

@@ -85,9 +85,10 @@ def as_json(result: Result) -> str:
 
 
 def as_dict(result: Result) -> dict[str, object]:
-    """Return the score as plain data: object, measures, events, notes."""
+    """Return the score as plain data: object (a scale counts as a coaster), measures, events, notes."""
+    kind = result.recording.object_kind
     return {
-        "object": result.recording.object_kind,
+        "object": "coaster" if kind == "weight" else kind,
         "measures": [
             {
                 "id": value.id,

@@ -154,3 +154,23 @@ def test_demo_scores_three_objects_in_one_folder(tmp_path):
         assert (index.parent / f"{name}.html").stat().st_size < 1_000_000
         assert (index.parent / f"{name}.mcap").is_file()
     assert dexkit("demo", "--out", tmp_path).returncode == 0  # again, over the first
+
+
+@pytest.mark.parametrize(
+    "words", [["score"], ["nosuch"], ["score", "--nope"], ["rescore", ".", "--workers", "0"]]
+)
+def test_words_that_cannot_be_parsed_are_one_line(words):
+    run = dexkit(*words)
+    assert run.returncode == 2
+    assert run.stdout == ""
+    assert run.stderr.startswith("dexkit: ")
+    assert run.stderr.count("\n") == 1
+    assert "--help" in run.stderr
+
+
+def test_no_words_show_the_commands_and_a_closed_pipe_is_no_traceback():
+    command = [sys.executable, "-m", "dexkit"]
+    assert "rescore" in subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        run.stdout.close()
+        assert b"Traceback" not in run.stderr.read()

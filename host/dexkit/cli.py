@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 from rich.console import Console
@@ -197,10 +197,27 @@ def save(work: Callable[[], None], path: Path) -> None:
         ) from None
 
 
+#: What typer raises for words that it cannot parse; typer has no public name for it.
+UsageError = cast(type[typer.BadParameter], typer.BadParameter.__mro__[1])
+
+
 def main() -> None:
     """Run the command line; an error a person can mend is one line and exit code 2."""
+    if len(sys.argv) == 1:
+        sys.argv.append("--help")
     try:
-        app()
+        code = app(standalone_mode=False)
     except DexkitError as error:
         print(f"dexkit: {error}", file=sys.stderr)
         sys.exit(2)
+    except UsageError as error:
+        command = error.ctx.command_path if error.ctx else "dexkit"
+        print(f"dexkit: {error.format_message().rstrip('.')}. See `{command} --help`.", file=sys.stderr)
+        sys.exit(2)
+    except (typer.Abort, KeyboardInterrupt):
+        print("dexkit: stopped.", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # whoever read the output has enough of it, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    sys.exit(code)

@@ -180,7 +180,7 @@ def test_a_board_that_starts_anew_begins_all_sequences_again(decoder_class):
 
 @both
 @pytest.mark.parametrize(
-    "header", [(0, 0, 0), (7, 0, 0), (2, 0, 1), (2, 9, 1), (2, 8, 2), (6, 8, 0), (6, 0, 1), (255, 255, 65535)]
+    "header", [(0, 0, 0), (8, 0, 0), (2, 0, 1), (2, 9, 1), (2, 8, 2), (6, 8, 0), (6, 0, 1), (255, 255, 65535)]
 )
 def test_a_verified_frame_that_the_schema_does_not_know_is_malformed(decoder_class, header):
     body = frames_reference.HEADER.pack(*header, 0, 0, 0) + bytes(4)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dexkit import ProtocolError, decode
@@ -74,6 +75,30 @@ def test_the_boards_table_says_the_same():
         assert (number, rate_hz, channels) == (facts.id, facts.rate_hz, facts.columns)
         assert struct.calcsize(row_format) == facts.row_dtype.itemsize
     assert table["STREAMS"].keys() == STREAMS.keys()
+
+
+def test_what_was_not_measured_is_no_number():
+    high, second = 1 << 31, 1 << 30
+    wire = [
+        encode_samples("cup/load", [[-(2**31), 5], [0, -(2**31) + 1]], sequence=0, tick_us=0),
+        encode_samples("cup/motion", [[1, -(2**15), 3, 4, 5, -(2**15)]], sequence=0, tick_us=0),
+        encode_frame(
+            "samples",
+            struct.pack("<3I", high | 1, second | 1, 1 | 1 << 9),
+            stream="pegboard/contacts",
+            rows=3,
+            sequence=0,
+            tick_us=0,
+        ),
+    ]
+    decoded = decode(b"".join(wire))
+    assert np.isnan(decoded.samples("cup/load").values).tolist() == [[True, False], [False, False]]
+    assert np.isnan(decoded.samples("cup/motion").values).nonzero()[1].tolist() == [1, 5]
+    contacts = decoded.samples("pegboard/contacts").values
+    assert np.isnan(contacts[0]).tolist() == [True] * 9 + [False] * 9
+    assert np.isnan(contacts[1]).tolist() == [False] * 9 + [True] * 9
+    assert contacts[1][0] == contacts[2][0] == contacts[2][9] == 1
+    assert not np.isnan(contacts[2]).any()
 
 
 # ---- Commands --------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 # The schema's facts for the boards: generated from protocol/schema.toml by `make generate`; do not edit.
 from micropython import const
 
-SCHEMA_HASH = "4f0e77888fd0f668ddb524f1590f3fe4db6c8c1b23079cbcc91645a118d5cc8f"
+SCHEMA_HASH = "2e637bb753e7de3368a8eb7e6240f585dc97f0790557bbfb0dff57c8d88e9454"
 HEADER = "<BBHIII"  # type, stream, rows, sequence, tick_us, lost; payload and CRC-32 follow
 
 HELLO = const(1)
@@ -10,10 +10,20 @@ HEARTBEAT = const(3)
 REPLY = const(4)
 PONG = const(5)
 LOG = const(6)
+GONE = const(7)
 
 PAYLOAD_BYTES = const(1024)
 COMMAND_BYTES = const(128)
 HEARTBEAT_S = const(1)
+BLOCK_MS = const(50)
+RING_S = const(20)
+RESEND_MS = const(300)
+SILENCE_MS = const(1500)
+REPEAT_MS = const(250)
+TARE_MS = const(500)
+HEARTBEAT_FIELDS = const(9)
+PONG_FIELDS = const(1)
+GONE_FIELDS = const(2)
 
 # name: (id, rate in Hz, struct format of a row, channels)
 STREAMS = {

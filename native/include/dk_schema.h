@@ -80,8 +80,9 @@ enum dk_message {
     DK_MESSAGE_REPLY = 4,
     DK_MESSAGE_PONG = 5,
     DK_MESSAGE_LOG = 6,
+    DK_MESSAGE_GONE = 7,
 };
-#define DK_MESSAGES 7
+#define DK_MESSAGES 8
 
 enum dk_stream {
     DK_STREAM_CUP_LOAD = 1,
@@ -100,4 +101,10 @@ enum dk_stream {
 #define DK_PAYLOAD_BYTES 1024
 #define DK_COMMAND_BYTES 128
 #define DK_HEARTBEAT_S 1
+#define DK_BLOCK_MS 50
+#define DK_RING_S 20
+#define DK_RESEND_MS 300
+#define DK_SILENCE_MS 1500
+#define DK_REPEAT_MS 250
+#define DK_TARE_MS 500
 #endif

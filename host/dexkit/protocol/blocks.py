@@ -42,7 +42,7 @@ class Samples:
         int64 (n,): the board's clock at each row in microseconds, unwrapped; the rows of a block follow its
         first at the nominal rate.
     values
-        float32 (n, columns) in nominal units; contacts as 0 and 1.
+        float32 (n, columns) in nominal units; contacts as 0 and 1; NaN where nothing was measured.
     columns
         Name of each column, with its unit.
     """
@@ -108,9 +108,13 @@ class Decoded:
         )
         if facts.wire.startswith("bits"):
             values = (raw >> np.arange(len(facts.columns), dtype=raw.dtype) & 1).astype(np.float32)
+            absent = (raw & np.array(facts.not_measured, raw.dtype)) != 0
         else:
-            values = raw * np.array(facts.scales, np.float32)
-        return Samples(ticks_us, np.asarray(values, np.float32), facts.columns)
+            values = np.asarray(raw * np.array(facts.scales, np.float32), np.float32)
+            absent = raw == np.array(facts.not_measured, raw.dtype)
+        if absent.any():
+            values[absent] = np.nan
+        return Samples(ticks_us, values, facts.columns)
 
     def _rows(self, blocks: NDArray[np.void]) -> NDArray[np.uint8]:
         """Return the payloads of these blocks, one after the other."""

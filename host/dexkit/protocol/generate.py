@@ -17,6 +17,7 @@ from dexkit.protocol.schema import (
     channels_of,
     is_bits,
     load_schema,
+    not_measured,
     row_format,
     schema_hash,
 )
@@ -146,6 +147,7 @@ def _python_wire(schema: Schema) -> list[str]:
         "    columns: tuple[str, ...]",
         "    units: tuple[str, ...]",
         "    scales: tuple[float, ...]  # nominal value of one raw count",
+        "    not_measured: tuple[int, ...]  # raw value that says so; of bits, the mark",
         "    row_dtype: np.dtype[np.void]  # one row on the wire; one field named bits, or one a channel",
         "",
         "",
@@ -159,6 +161,7 @@ def _python_wire(schema: Schema) -> list[str]:
         lines.append(f'    "{name}": StreamFacts(')
         lines += [f"        {s['id']},", f"        {float(s['rate_hz'])!r},", f'        "{s["wire"]}",']
         lines += [f"        {_tuple(names)},", f"        {_tuple(units)},", f"        {_tuple(scales)},"]
+        lines.append(f"        {_tuple(not_measured(schema, s))},")
         row = ", ".join(f'("{field}", "<{code}")' for field, code in zip(fields, codes, strict=True))
         lines += [f"        np.dtype([{row}]),", "    ),"]
     lines += ["}", ""]
@@ -187,6 +190,11 @@ def firmware_table(schema: Schema) -> str:
     lines += [f"{_constant(name)} = const({m['id']})" for name, m in schema["messages"].items()]
     lines.append("")
     lines += [f"{_constant(name)} = const({limit['value']})" for name, limit in schema["limits"].items()]
+    lines += [
+        f"{name.upper()}_FIELDS = const({len(m['fields'])})"
+        for name, m in schema["messages"].items()
+        if m["payload"] == "u32"
+    ]
     lines += ["", "# name: (id, rate in Hz, struct format of a row, channels)", "STREAMS = {"]
     for name, s in schema["streams"].items():
         names = _tuple(channel for channel, _, _ in channels_of(s))

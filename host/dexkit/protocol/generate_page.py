@@ -21,6 +21,7 @@ def protocol_page(schema: Schema) -> str:
             _header_rows(schema),
         ),
         COUNTING,
+        NOT_MEASURED.format(**schema["frame"]["not_measured"]),
         "## Messages\n",
         "Board to host, one frame each.\n",
         _table(
@@ -107,14 +108,28 @@ was there already is a duplicate and is dropped. A hello with sequence 0 says th
 anew: all sequences begin again.
 """
 
+NOT_MEASURED = """\
+Where a sensor measured nothing (missing, not ready, saturated, failed), its channel holds the most negative
+number: {i32} in i32, {i16} in i16. In bits each group of channels has a mark of its own, set where nothing
+was measured: the {bits}.
+"""
+
 COMMANDS = """\
 ## Commands
 
 Host to board, one printable line each, so that a control byte always means control and Ctrl-C always
 stops the application: `@<number> <word> <arguments>*<checksum>` and a newline. The number (0 to 65535)
 comes back in the reply. The checksum is the CRC-32 of what stands between `@` and `*`, in eight
-lower-case hexadecimal digits. A line with a wrong checksum is not answered; the host asks again.
-Arguments contain no blank and no `*`.
+lower-case hexadecimal digits. Arguments contain no blank and no `*`.
+
+A line that is damaged, unknown or wrong changes nothing and gets a reply that says so, with number 0 where
+the number cannot be trusted. A host that hears nothing for `repeat_ms` sends the line again; the board
+answers a number that it has just answered again, without doing it twice. `ack` is answered only when wrong.
+
+A board sends a block once when it is full and keeps it until it is acknowledged. While a host is there (its
+last command is younger than `silence_ms`) the board sends again what is not acknowledged for `resend_ms`,
+oldest first, and at once what lies before a block that has arrived. After an unplug the same `boot` in hello
+says that sequences and ticks go on: the host acknowledges what it has, and the rest comes by itself.
 """
 
 

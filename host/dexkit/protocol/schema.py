@@ -57,3 +57,12 @@ def row_format(stream: Schema) -> str:
     """Return the struct format of one row on the wire."""
     code = NUMBERS[stream["wire"]]
     return "<" + (code if is_bits(stream) else code * len(channels_of(stream)))
+
+
+def not_measured(schema: Schema, stream: Schema) -> list[int]:
+    """Return for each channel of a stream its raw value, or of bits its mark, that says: not measured."""
+    wire, groups = stream["wire"], stream["channels"]
+    if not is_bits(stream):
+        return [schema["frame"]["not_measured"][wire]] * len(channels_of(stream))
+    highest = int(wire.removeprefix("bits")) - 1
+    return [1 << (highest - group) for group, part in enumerate(groups) for _ in part["names"]]

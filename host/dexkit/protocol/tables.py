@@ -129,7 +129,7 @@ SETTINGS: dict[str, dict[str, float]] = {
 }
 
 #: SHA-256 of what concerns the wire; hello carries it.
-SCHEMA_HASH = "4f0e77888fd0f668ddb524f1590f3fe4db6c8c1b23079cbcc91645a118d5cc8f"
+SCHEMA_HASH = "2e637bb753e7de3368a8eb7e6240f585dc97f0790557bbfb0dff57c8d88e9454"
 
 #: Header of every frame.
 HEADER_DTYPE = np.dtype(
@@ -151,6 +151,7 @@ MESSAGE_ID = {
     "reply": 4,
     "pong": 5,
     "log": 6,
+    "gone": 7,
 }
 
 #: How the payload of each message is written: rows, json, u32 or text.
@@ -161,19 +162,21 @@ PAYLOAD = {
     "reply": "json",
     "pong": "u32",
     "log": "text",
+    "gone": "u32",
 }
 
 #: Fields of the messages that have some.
 FIELDS: dict[str, tuple[str, ...]] = {
-    "hello": ("object", "uid", "firmware", "schema", "boot", "streams", "calibration",),
-    "heartbeat": ("ring_blocks", "overwritten_blocks", "longest_loop_us", "free_bytes",),
+    "hello": ("object", "uid", "firmware", "schema", "boot", "streams", "calibration", "sensors", "state",),
+    "heartbeat": ("ring_blocks", "overwritten_blocks", "longest_loop_us", "free_bytes", "busy_permille", "resent_blocks", "short_writes", "bad_lines", "tick_high",),
     "reply": ("number", "ok", "error", "value",),
     "pong": ("number",),
+    "gone": ("stream", "oldest",),
 }
 
 #: Arguments of each command.
 COMMANDS = {
-    "hello": "",
+    "hello": "[schema]",
     "start": "[stream ...]",
     "stop": "",
     "ping": "",
@@ -182,7 +185,7 @@ COMMANDS = {
     "guide": "place [colour]",
     "set": "name value",
     "selftest": "",
-    "ack": "stream sequence",
+    "ack": "stream next [mask]",
     "quit": "",
 }
 
@@ -196,6 +199,7 @@ class StreamFacts(NamedTuple):
     columns: tuple[str, ...]
     units: tuple[str, ...]
     scales: tuple[float, ...]  # nominal value of one raw count
+    not_measured: tuple[int, ...]  # raw value that says so; of bits, the mark
     row_dtype: np.dtype[np.void]  # one row on the wire; one field named bits, or one a channel
 
 
@@ -208,6 +212,7 @@ STREAMS = {
         ("foot_n", "inner_n",),
         ("N", "N",),
         (4.57e-06, 4.57e-06,),
+        (-2147483648, -2147483648,),
         np.dtype([("foot_n", "<i"), ("inner_n", "<i")]),
     ),
     "cup/motion": StreamFacts(
@@ -217,6 +222,7 @@ STREAMS = {
         ("ax_ms2", "ay_ms2", "az_ms2", "gx_rads", "gy_rads", "gz_rads",),
         ("m/s2", "m/s2", "m/s2", "rad/s", "rad/s", "rad/s",),
         (0.002392823, 0.002392823, 0.002392823, 0.0006108652, 0.0006108652, 0.0006108652,),
+        (-32768, -32768, -32768, -32768, -32768, -32768,),
         np.dtype([("ax_ms2", "<h"), ("ay_ms2", "<h"), ("az_ms2", "<h"), ("gx_rads", "<h"), ("gy_rads", "<h"), ("gz_rads", "<h")]),
     ),
     "coaster/load": StreamFacts(
@@ -226,6 +232,7 @@ STREAMS = {
         ("load_n",),
         ("N",),
         (4.57e-06,),
+        (-2147483648,),
         np.dtype([("load_n", "<i")]),
     ),
     "button_board/contacts": StreamFacts(
@@ -235,6 +242,7 @@ STREAMS = {
         ("entry_0", "entry_1", "entry_2", "entry_3", "entry_4", "seated_0", "seated_1", "seated_2", "seated_3", "seated_4",),
         ("0/1", "0/1", "0/1", "0/1", "0/1", "0/1", "0/1", "0/1", "0/1", "0/1",),
         (1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0,),
+        (32768, 32768, 32768, 32768, 32768, 16384, 16384, 16384, 16384, 16384,),
         np.dtype([("bits", "<H")]),
     ),
     "button_board/touch": StreamFacts(
@@ -244,6 +252,7 @@ STREAMS = {
         ("touch_0", "touch_1", "touch_2", "touch_3", "touch_4",),
         ("0/1", "0/1", "0/1", "0/1", "0/1",),
         (1.0, 1.0, 1.0, 1.0, 1.0,),
+        (128, 128, 128, 128, 128,),
         np.dtype([("bits", "<B")]),
     ),
     "button_board/panel": StreamFacts(
@@ -253,6 +262,7 @@ STREAMS = {
         ("panel_n",),
         ("N",),
         (4.57e-06,),
+        (-2147483648,),
         np.dtype([("panel_n", "<i")]),
     ),
     "pegboard/contacts": StreamFacts(
@@ -262,6 +272,7 @@ STREAMS = {
         ("entry_0", "entry_1", "entry_2", "entry_3", "entry_4", "entry_5", "entry_6", "entry_7", "entry_8", "seated_0", "seated_1", "seated_2", "seated_3", "seated_4", "seated_5", "seated_6", "seated_7", "seated_8",),
         ("0/1", "0/1", "0/1", "0/1", "0/1", "0/1", "0/1", "0/1", "0/1", "0/1", "0/1", "0/1", "0/1", "0/1", "0/1", "0/1", "0/1", "0/1",),
         (1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0,),
+        (2147483648, 2147483648, 2147483648, 2147483648, 2147483648, 2147483648, 2147483648, 2147483648, 2147483648, 1073741824, 1073741824, 1073741824, 1073741824, 1073741824, 1073741824, 1073741824, 1073741824, 1073741824,),
         np.dtype([("bits", "<I")]),
     ),
     "pegboard/tray": StreamFacts(
@@ -271,6 +282,7 @@ STREAMS = {
         ("tray_n",),
         ("N",),
         (4.57e-06,),
+        (-2147483648,),
         np.dtype([("tray_n", "<i")]),
     ),
 }
@@ -283,3 +295,21 @@ COMMAND_BYTES = 128
 
 #: Longest silence of a healthy board.
 HEARTBEAT_S = 1
+
+#: Longest stretch of samples in one block.
+BLOCK_MS = 50
+
+#: Blocks of at least this long are kept until they are acknowledged.
+RING_S = 20
+
+#: A block not acknowledged for this long is sent again.
+RESEND_MS = 300
+
+#: A host that sent no command for this long is away: nothing is sent.
+SILENCE_MS = 1500
+
+#: A host repeats a command, with its number, that got no answer for this long.
+REPEAT_MS = 250
+
+#: Time over which tare averages.
+TARE_MS = 500

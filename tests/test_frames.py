@@ -35,9 +35,9 @@ def log(sequence, length=5):
     return encode_frame("log", b"x" * length, sequence=sequence, tick_us=1)
 
 
-def run(decoder_class, data, cuts=()):
+def run(decoder_class, data, cuts=(), duplicates=False):
     """Return blocks with their payloads, and counts, of data pushed in pieces."""
-    decoder = decoder_class()
+    decoder = decoder_class(duplicates)
     edges = [0, *sorted(cuts), len(data)]
     taken = [decoder.push(data[a:b]) for a, b in itertools.pairwise(edges)]
     taken.append(decoder.finish())
@@ -88,12 +88,21 @@ def damaged_streams(draw):
 
 @needs_core
 @settings(max_examples=300, deadline=None)
-@given(damaged_streams())
-def test_c_equals_twin_on_damaged_bytes_in_any_chunking(case):
+@given(damaged_streams(), st.booleans())
+def test_c_equals_twin_on_damaged_bytes_in_any_chunking(case, duplicates):
     data, cuts = case
-    expected = run(frames_reference.Decoder, data)
-    assert run(frames.Decoder, data, cuts) == expected
-    assert run(frames_reference.Decoder, data, cuts) == expected
+    expected = run(frames_reference.Decoder, data, (), duplicates)
+    assert run(frames.Decoder, data, cuts, duplicates) == expected
+    assert run(frames_reference.Decoder, data, cuts, duplicates) == expected
+
+
+@both
+def test_duplicates_are_delivered_only_to_those_who_keep_the_order_themselves(decoder_class):
+    data = tray(0) + tray(1) + tray(0) + tray(1)
+    for duplicates, sequences in ((False, [0, 1]), (True, [0, 1, 0, 1])):
+        blocks, counts = run(decoder_class, data, (), duplicates)
+        assert [block[3] for block in blocks] == sequences
+        assert counts == Counts(good=2, duplicate=2)
 
 
 @needs_core

@@ -1,7 +1,7 @@
 # The schema's facts for the boards: generated from protocol/schema.toml by `make generate`; do not edit.
 from micropython import const
 
-SCHEMA_HASH = "2e637bb753e7de3368a8eb7e6240f585dc97f0790557bbfb0dff57c8d88e9454"
+SCHEMA_HASH = "089e7e5b32ff64e9035c0a93d1b19c04a66dde9a12839e0026ebecb238bab331"
 HEADER = "<BBHIII"  # type, stream, rows, sequence, tick_us, lost; payload and CRC-32 follow
 
 HELLO = const(1)
@@ -21,8 +21,8 @@ RESEND_MS = const(300)
 SILENCE_MS = const(1500)
 REPEAT_MS = const(250)
 TARE_MS = const(500)
-HEARTBEAT_FIELDS = const(9)
-PONG_FIELDS = const(1)
+HEARTBEAT_FIELDS = const(10)
+PONG_FIELDS = const(2)
 GONE_FIELDS = const(2)
 
 # name: (id, rate in Hz, struct format of a row, channels)

@@ -108,6 +108,10 @@ typedef struct dk_decoder dk_decoder;
 DK_API DK_CHECK dk_decoder *dk_decoder_new(void);
 DK_API void dk_decoder_free(dk_decoder *decoder);
 
+/* Whether to deliver duplicates too (at first no), for those who keep the order themselves: a decoder remembers only so
+ * many gaps, and takes a frame that fills a forgotten one for a duplicate. */
+DK_API void dk_decoder_duplicates(dk_decoder *decoder, int deliver);
+
 /* Takes bytes in any chunking and appends the blocks of the frames that they complete.
  * Returns the bytes taken: fewer than n when the blocks are full; empty them and go on with the rest. */
 DK_API DK_CHECK size_t dk_decoder_push(dk_decoder *decoder, const uint8_t *bytes, size_t n,

@@ -39,6 +39,7 @@ typedef struct hole {
 
 struct dk_decoder {
     dk_frame_counts counts;
+    int duplicates; /* delivered too */
     dk_crc32_blocks *crc;
     uint32_t residue[FRAME_MAX + 1]; /* register after a good frame of that length that began with zero */
     uint64_t next_sequence[DK_STREAMS];
@@ -75,6 +76,11 @@ dk_decoder *dk_decoder_new(void)
 void dk_decoder_free(dk_decoder *decoder)
 {
     free(decoder);
+}
+
+void dk_decoder_duplicates(dk_decoder *decoder, int deliver)
+{
+    decoder->duplicates = deliver;
 }
 
 dk_frame_counts dk_decoder_counts(const dk_decoder *decoder)
@@ -222,11 +228,14 @@ static inline void deliver(dk_decoder *d, const uint8_t *frame, size_t length, d
     block->late = 0;
     if (!known(block)) {
         d->counts.malformed++;
-    } else if (in_sequence(d, block)) {
+    } else {
+        int fresh = in_sequence(d, block);
+        if (!fresh && !d->duplicates)
+            return;
         copy_wide(out->payload + out->payload_count, frame + HEADER_BYTES, block->length);
         out->payload_count += block->length;
         out->count++;
-        d->counts.good++;
+        d->counts.good += (uint64_t)fresh;
     }
 }
 

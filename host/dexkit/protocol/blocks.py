@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dexkit.errors import InputError
-from dexkit.protocol.tables import HEADER_DTYPE, MESSAGE_ID, STREAMS
+from dexkit.protocol.tables import HEADER_DTYPE, MESSAGE_ID, STREAMS, StreamFacts
+
+Bytes = bytes | bytearray | memoryview
 
 #: One verified frame: its header, where its payload lies, whether it filled an earlier gap.
 BLOCK_DTYPE = np.dtype(
@@ -103,18 +105,7 @@ class Decoded:
         within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
         ticks_us = np.repeat(_unwrapped(blocks["tick_us"]), counts)
         ticks_us += np.rint(within * (1e6 / facts.rate_hz)).astype(np.int64)
-        raw = (
-            self._rows(blocks).view(facts.row_dtype[0]).reshape(len(within), len(facts.row_dtype.names or ()))
-        )
-        if facts.wire.startswith("bits"):
-            values = (raw >> np.arange(len(facts.columns), dtype=raw.dtype) & 1).astype(np.float32)
-            absent = (raw & np.array(facts.not_measured, raw.dtype)) != 0
-        else:
-            values = np.asarray(raw * np.array(facts.scales, np.float32), np.float32)
-            absent = raw == np.array(facts.not_measured, raw.dtype)
-        if absent.any():
-            values[absent] = np.nan
-        return Samples(ticks_us, values, facts.columns)
+        return Samples(ticks_us, in_nominal_units(facts, self._rows(blocks)), facts.columns)
 
     def _rows(self, blocks: NDArray[np.void]) -> NDArray[np.uint8]:
         """Return the payloads of these blocks, one after the other."""
@@ -125,6 +116,30 @@ class Decoded:
             return self.payload[offsets[0] : offsets[-1] + lengths[-1]]
         ends = np.cumsum(lengths)
         return self.payload.take(np.arange(ends[-1]) + np.repeat(offsets - ends + lengths, lengths))
+
+
+def in_nominal_units(facts: StreamFacts, rows: Bytes | NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return float32 (n, columns): rows of one stream as they stand on the wire, scaled as the schema says.
+
+    What was not measured is NaN.
+
+    Parameters
+    ----------
+    facts
+        Of the stream.
+    rows
+        Whole rows.
+    """
+    raw = np.frombuffer(rows, facts.row_dtype[0]).reshape(-1, len(facts.row_dtype.names or ()))
+    if facts.wire.startswith("bits"):
+        values = (raw >> np.arange(len(facts.columns), dtype=raw.dtype) & 1).astype(np.float32)
+        absent = (raw & np.array(facts.not_measured, raw.dtype)) != 0
+    else:
+        values = np.asarray(raw * np.array(facts.scales, np.float32), np.float32)
+        absent = raw == np.array(facts.not_measured, raw.dtype)
+    if absent.any():
+        values[absent] = np.nan
+    return values
 
 
 def _unwrapped(numbers: NDArray[np.uint32]) -> NDArray[np.int64]:

@@ -10,24 +10,29 @@ from numpy.typing import NDArray
 from dexkit.core import ffi, lib
 from dexkit.errors import InputError
 from dexkit.protocol import frames_reference
-from dexkit.protocol.blocks import BLOCK_DTYPE, Counts, Decoded
+from dexkit.protocol.blocks import BLOCK_DTYPE, Bytes, Counts, Decoded
 from dexkit.protocol.frames_reference import CRC, FRAME_MIN, HEADER, cobs_stuff
 from dexkit.protocol.tables import MESSAGE_ID, PAYLOAD_BYTES, STREAMS
-
-Bytes = bytes | bytearray | memoryview
 
 
 class CoreDecoder:
     """Finds verified frames in bytes as they come, in any chunking.
 
     It is in step again at the first whole frame after any damage, and counts what was lost.
+
+    Parameters
+    ----------
+    duplicates
+        Whether to deliver duplicates too, for those who keep the order themselves: a decoder remembers only so
+        many gaps, and takes a frame that fills a forgotten one for a duplicate.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, duplicates: bool = False) -> None:
         handle = lib.dk_decoder_new()
         if handle == ffi.NULL:
             raise MemoryError
         self._decoder = ffi.gc(handle, lib.dk_decoder_free)
+        lib.dk_decoder_duplicates(self._decoder, duplicates)
 
     @property
     def counts(self) -> Counts:

@@ -52,7 +52,8 @@ def cobs_unstuff(stuffed: bytes) -> bytes | None:
 class Decoder:
     """Twin of dexkit.protocol.frames.Decoder, one frame at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, duplicates: bool = False) -> None:
+        self._duplicates = duplicates
         self._counts: defaultdict[str, int] = defaultdict(int)
         self._open = b""
         self._next: dict[int, int] = {}
@@ -111,20 +112,19 @@ class Decoder:
             self._next.clear()
             self._holes.clear()
         ahead = (sequence - self._next.get(stream, sequence)) % 2**32
-        late = ahead >= 2**31
-        if late:
-            if not self._fill_hole(stream, sequence):
-                return "duplicate"
-            self._counts["late"] += 1
-            self._counts["missing"] -= 1
-        else:
+        late, fresh = ahead >= 2**31, True
+        if not late:
             self._counts["missing"] += ahead
             self._remember_hole(stream, (sequence - ahead) % 2**32, ahead)
             self._next[stream] = (sequence + 1) % 2**32
-        place = (len(self._payload), len(payload), late)
-        self._blocks.append((message, stream, rows, sequence, tick_us, lost, *place))
-        self._payload += payload
-        return "good"
+        elif fresh := self._fill_hole(stream, sequence):
+            self._counts["late"] += 1
+            self._counts["missing"] -= 1
+        if fresh or self._duplicates:
+            place = (len(self._payload), len(payload), late and fresh)
+            self._blocks.append((message, stream, rows, sequence, tick_us, lost, *place))
+            self._payload += payload
+        return "good" if fresh else "duplicate"
 
     def _remember_hole(self, stream: int, first: int, count: int) -> None:
         """Remember a gap; the oldest is forgotten when there are too many."""

@@ -129,7 +129,7 @@ SETTINGS: dict[str, dict[str, float]] = {
 }
 
 #: SHA-256 of what concerns the wire; hello carries it.
-SCHEMA_HASH = "2e637bb753e7de3368a8eb7e6240f585dc97f0790557bbfb0dff57c8d88e9454"
+SCHEMA_HASH = "089e7e5b32ff64e9035c0a93d1b19c04a66dde9a12839e0026ebecb238bab331"
 
 #: Header of every frame.
 HEADER_DTYPE = np.dtype(
@@ -168,9 +168,9 @@ PAYLOAD = {
 #: Fields of the messages that have some.
 FIELDS: dict[str, tuple[str, ...]] = {
     "hello": ("object", "uid", "firmware", "schema", "boot", "streams", "calibration", "sensors", "state",),
-    "heartbeat": ("ring_blocks", "overwritten_blocks", "longest_loop_us", "free_bytes", "busy_permille", "resent_blocks", "short_writes", "bad_lines", "tick_high",),
+    "heartbeat": ("ring_blocks", "overwritten_blocks", "longest_loop_us", "free_bytes", "busy_permille", "resent_blocks", "short_writes", "bad_lines", "tick_high", "boot",),
     "reply": ("number", "ok", "error", "value",),
-    "pong": ("number",),
+    "pong": ("number", "boot",),
     "gone": ("stream", "oldest",),
 }
 

@@ -23,8 +23,8 @@ class CoreDecoder:
     Parameters
     ----------
     duplicates
-        Whether to deliver duplicates too, for those who keep the order themselves: a decoder remembers only so
-        many gaps, and takes a frame that fills a forgotten one for a duplicate.
+        Whether to deliver duplicates too, for those who keep the order themselves: a decoder remembers only
+        so many gaps, and takes a frame that fills a forgotten one for a duplicate.
     """
 
     def __init__(self, duplicates: bool = False) -> None:

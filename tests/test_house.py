@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "protocol": set(),
     "segment": {"protocol"},
     "recording": {"protocol"},
-    "link": {"protocol"},
+    "link": {"recording", "protocol"},
     "score": {"segment", "recording", "link", "protocol"},
     "report": {"score", "segment", "recording", "protocol"},
     "sim": {"recording", "protocol"},

@@ -37,6 +37,7 @@ lint: $(VENV)/.dev ## check style, types and generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m dexkit.protocol.generate --check
+	$(BIN)/python -m dexkit.hardware --check
 	$(BIN)/python -m dexkit.report.measures --check
 
 bench: $(VENV)/.bench ## race dexkit against its peers and print one table
@@ -53,9 +54,10 @@ demo: $(VENV)/.base ## score three simulated tests and make a page to look at
 
 docs: $(VENV)/.base ## write the generated documentation
 	$(BIN)/python -m dexkit.protocol.generate
+	$(BIN)/python -m dexkit.hardware
 	$(BIN)/python -m dexkit.report.measures
 
-generate: docs ## write everything that follows from the schema
+generate: docs ## write everything that follows from the schema and the hardware files
 
 clean: ## remove all that was built
 	rm -rf $(VENV) build dist out host/*.egg-info host/dexkit/_core.* .pytest_cache .mypy_cache .ruff_cache .hypothesis

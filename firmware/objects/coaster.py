@@ -1,0 +1,18 @@
+# The coaster's wiring: generated from hardware/coaster.toml by `make generate`; do not edit.
+
+SAFE_PIN = 22
+LIGHT_PIN, LIGHTS = 16, 1
+REST_S = 0  # at rest this long it stops sending; 0: never
+
+# number, SDA pin, SCL pin, Hz
+BUSES = (
+    (0, 4, 5, 400000),
+)
+
+# stream, then its sensors, the first of which sets the pace:
+#   name, chip, bus, address, Hz, ready pin, first channel, chip's pins of the channels, active low
+STREAMS = (
+    ("coaster/load", (
+        ("plate", "nau7802", 0, 0x2A, 320, 10, 0, (), False),
+    )),
+)

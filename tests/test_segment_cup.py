@@ -94,6 +94,15 @@ def test_a_failed_lift_is_never_a_lift(left):
     assert told(events) == ["lift", "put", "failed_lift"]
 
 
+@pytest.mark.parametrize("offset_n", [-0.25, 0.0, 0.1])
+def test_a_failed_lift_before_the_zero_was_ever_felt_is_no_lift(offset_n):
+    t_s, samples, rng = cup(8.0)
+    bear(samples, t_s, [(0, 1), (2.0, 1), (2.25, 0.1), (2.7, 0.1), (2.85, 1), (5.0, 1), (5.2, 0), (8, 0)])
+    samples[:, 0] += offset_n
+    events = segment.segment_cup(noisy(samples, rng), RATE_HZ)
+    assert told(events) == ["failed_lift", "lift"]
+
+
 def test_spikes_drift_and_a_refill_make_no_event():
     t_s, samples, rng = cup(30.0)
     samples[:, 0] += 0.25 * np.sin(2 * np.pi * t_s / 30)

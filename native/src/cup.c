@@ -147,9 +147,10 @@ static void stand(state *s, int64_t i, double y, dk_events *events)
         back(s, i, band, events);
         return;
     }
-    /* The nearer to zero, the sooner it is believed; while no air has been felt the zero is but a guess. */
+    /* The nearer to zero, the sooner it is believed. While no air has been felt the zero is but a guess: then
+     * patience must tell a lift from one that failed. */
     double age_s = (double)(i - s->begin) / s->rate, part = (y - s->zero) / s->weight;
-    double needed_s = 0.12 + (s->zero_known ? 15.0 : 6.0) * dk_larger(part - 0.04, 0.0);
+    double near = dk_larger(part - 0.04, 0.0), needed_s = s->zero_known ? 0.12 + 15.0 * near : 0.6 + 6.0 * near;
     s->in_air = part > 0.4 ? 0.0 : s->in_air + 1.0 / s->rate / needed_s;
     if (s->in_air >= 1.0 && age_s >= s->set.bump_s)
         lift(s, i, events);

@@ -126,9 +126,11 @@ class CupSegmenter(ReferenceSegmenter):
         elif i - self.last_out >= 0.04 * self.rate_hz:
             self.back(band)
             return
-        # The nearer to zero, the sooner it is believed; while no air has been felt the zero is but a guess.
+        # The nearer to zero, the sooner it is believed. While no air has been felt the zero is but a guess:
+        # then patience must tell a lift from one that failed.
         age_s, part = (i - self.begin) / self.rate_hz, (y - self.zero) / self.weight
-        needed_s = 0.12 + (15.0 if self.zero_known else 6.0) * max(part - 0.04, 0.0)
+        near = max(part - 0.04, 0.0)
+        needed_s = 0.12 + 15.0 * near if self.zero_known else 0.6 + 6.0 * near
         self.in_air = 0.0 if part > 0.4 else self.in_air + 1.0 / self.rate_hz / needed_s
         if self.in_air >= 1.0 and age_s >= self.settings["bump_s"]:
             self.lift(i)

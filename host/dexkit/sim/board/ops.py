@@ -1,0 +1,60 @@
+"""The requests that a virtual board makes to its desk: their numbers and the layout of both sides.
+
+A request is ``<B I i i`` (operation, microseconds spent since the last request, two arguments) and bytes;
+its reply ``<I I i B H`` (ticks, microseconds until the desk must be asked again, result, flags, number of
+events), the events ``<B B I`` (kind, number, ticks), and bytes. Runs on CPython and MicroPython.
+"""
+
+REQUEST = "<BIii"
+REPLY = "<IIiBH"
+REPLY_BYTES = 15
+EVENT = "<BBI"
+EVENT_BYTES = 6
+
+#: Time stands where the board says; only events are fetched.
+SYNC = 0
+#: a us: time goes on until then or to the next event; b 1: also ends when a byte from the host waits.
+SLEEP = 1
+#: a bus; data scl, sda, frequency (u32).
+I2C_INIT = 2
+#: a bus, b address; data: u16 bytes to read, then the bytes to write.
+I2C = 3
+#: a pin; the result is its level.
+PIN_GET = 4
+#: a pin, b level.
+PIN_SET = 5
+#: a pin, b edges: 1 falling, 2 rising; 0 ends it.
+PIN_WATCH = 6
+#: a number, b period in us, 0 ends it; data one byte: 1 periodic.
+TIMER = 7
+#: The result is the number of bytes from the host that wait.
+POLL = 8
+#: a bytes at most; answers with them, without waiting.
+READ = 9
+#: data for the host; the result is how many were taken.
+WRITE = 10
+#: a pin; data: one colour after the other, as the lights get them.
+LIGHTS = 11
+#: a bytes of chance.
+CHANCE = 12
+#: The board's unique id.
+UNIQUE_ID = 13
+#: The result is the millisecond clock.
+MILLISECONDS = 14
+#: a ms until the watchdog bites; 0: it is fed.
+WATCHDOG = 15
+#: a 0: hard reset, 1: soft reset. Never answers.
+RESET = 16
+#: a control byte that interrupts, -1 for none.
+INTERRUPT = 17
+#: Free memory in bytes.
+MEMORY = 18
+
+#: Result of an I2C request: nobody answered, or the bus hangs (EIO and ETIMEDOUT as rp2 tells them).
+OK, NOBODY, HANGS = 0, 5, 110
+#: Flags of a reply.
+INTERRUPTED = 1
+#: Kinds of events.
+EDGE, TICK = 0, 1
+#: Ticks wrap here, as on MicroPython.
+TICKS_MASK = (1 << 30) - 1

@@ -1,0 +1,72 @@
+"""MCP23017: sixteen inputs with pull-ups.
+
+Source: Microchip MCP23017 data sheet DS20001952. Bank 0 layout; outputs and interrupts are registers only.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from dexkit.sim.chips.chip import Chip
+from dexkit.sim.feed import Contacts
+
+IODIR, IPOL, IOCON, GPPU, GPIO, OLAT = 0x00, 0x02, 0x0A, 0x0C, 0x12, 0x14
+
+
+class MCP23017(Chip):
+    """A port expander with contacts on its pins.
+
+    Parameters
+    ----------
+    contacts
+        The columns of the world that are wired to it.
+    pins
+        Which pin each of these columns is wired to.
+    low_when_closed
+        A contact that is 1 pulls its pin low (a switch to ground); else it drives it high.
+    """
+
+    RESET: ClassVar = {IODIR: 0xFF, IODIR + 1: 0xFF}
+    LAST = 0x15
+
+    def __init__(
+        self, address: int, contacts: Contacts, pins: Mapping[int, int], *, low_when_closed: bool = True
+    ) -> None:
+        self.contacts, self.pins, self.low_when_closed = contacts, dict(pins), low_when_closed
+        self._stuck: int | None = None
+        super().__init__(address)
+
+    def levels(self, now_us: float) -> int:
+        """Return the sixteen levels at the pins; an open switch without a pull-up floats low."""
+        closed = self.contacts.closed(now_us)
+        pull_ups = self.registers[GPPU] | self.registers[GPPU + 1] << 8
+        levels = 0xFFFF & pull_ups
+        for column, pin in self.pins.items():
+            if self.low_when_closed:
+                levels &= ~(int(closed[column]) << pin)
+            else:
+                levels = levels & ~(1 << pin) | int(closed[column]) << pin
+        return levels
+
+    def on_write(self, register: int, value: int, now_us: float) -> None:
+        """Store a register; both addresses of IOCON are one, and GPIO writes the latch."""
+        if register in (IOCON, IOCON + 1):
+            self.registers[IOCON] = self.registers[IOCON + 1] = value
+        elif register in (GPIO, GPIO + 1):
+            self.registers[register - GPIO + OLAT] = value
+        else:
+            self.registers[register] = value
+
+    def on_read(self, register: int, now_us: float) -> int:
+        """Return a register; inputs come from the pins, outputs from the latch."""
+        if register not in (GPIO, GPIO + 1):
+            return self.registers[register]
+        side = register - GPIO
+        levels = self.levels(now_us)
+        if self.fault == "stuck":
+            levels = self._stuck if self._stuck is not None else levels
+        elif self.fault == "saturated":
+            levels = 0 if self.low_when_closed else 0xFFFF
+        self._stuck = levels
+        inputs = self.registers[IODIR + side]
+        level = (levels >> (8 * side)) & 0xFF
+        return (level ^ self.registers[IPOL + side]) & inputs | self.registers[OLAT + side] & ~inputs & 0xFF

@@ -1,0 +1,102 @@
+"""The world as a chip meets it: physical values at device times, read ahead in pieces."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values = NDArray[np.float32]
+
+
+class World(Protocol):
+    """An object as a function of time, as in `dexkit.sim.scene`."""
+
+    def read(self, t_s: NDArray[np.float64]) -> Values:
+        """Return what is measured at these times: float32 (n, columns)."""
+        ...
+
+
+class Stage:
+    """When the scene plays, in device time.
+
+    Before it begins the object rests as at the scene's start, after it as at its end; rest still has noise.
+
+    Parameters
+    ----------
+    duration_s
+        Length of the scene.
+    repeat_s
+        Rest after which the scene plays again; None: it plays once.
+    clock_ppm
+        How much faster the board's clock runs than the world's.
+    """
+
+    def __init__(self, duration_s: float, repeat_s: float | None = None, clock_ppm: float = 0.0) -> None:
+        self.duration_s = duration_s
+        self.repeat_s = repeat_s
+        self.world_s_per_us = 1e-6 / (1.0 + 1e-6 * clock_ppm)
+        self.begin_us: float | None = None
+        #: Changes with every beginning, so that who reads ahead knows.
+        self.version = 0
+
+    def begin(self, at_us: float) -> None:
+        """Let the scene begin at this device time."""
+        self.begin_us = at_us
+        self.version += 1
+
+    def world_s(self, device_us: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the scene's time at these device times."""
+        rest_s = np.mod(device_us * self.world_s_per_us, 1.0) - 1.0
+        if self.begin_us is None:
+            return rest_s
+        played_s = (device_us - self.begin_us) * self.world_s_per_us
+        scene_s = played_s
+        if self.repeat_s is not None:
+            scene_s = np.mod(played_s, self.duration_s + self.repeat_s)
+        scene_s = np.where(scene_s < self.duration_s, scene_s, self.duration_s + rest_s)
+        return np.where(played_s < 0, rest_s, scene_s)
+
+
+class Feed:
+    """Some columns of a world for one chip.
+
+    Parameters
+    ----------
+    world
+        What is measured.
+    columns
+        Which of its columns.
+    stage
+        When the scene plays.
+    """
+
+    #: Rows read at once: a reading of many costs little more than of one.
+    PIECE = 2048
+
+    def __init__(self, world: World, columns: Sequence[int], stage: Stage) -> None:
+        self.world, self.columns, self.stage = world, list(columns), stage
+        self._key: tuple[float, float, int] = (0.0, 0.0, -1)
+        self._first = 0
+        self._rows: Values = np.empty((0, len(self.columns)), np.float32)
+
+    def row(self, start_us: float, period_us: float, index: int) -> Values:
+        """Return the values at device time start_us + index * period_us: float32 (columns)."""
+        key = (start_us, period_us, self.stage.version)
+        if key != self._key or not self._first <= index < self._first + len(self._rows):
+            times_us = start_us + period_us * np.arange(index, index + self.PIECE, dtype=np.float64)
+            self._rows = self.world.read(self.stage.world_s(times_us))[:, self.columns]
+            self._key, self._first = key, index
+        row: Values = self._rows[index - self._first]
+        return row
+
+
+class Contacts(Feed):
+    """Columns of 0 and 1, whenever they are asked: steps of STEP_US."""
+
+    STEP_US = 250
+    PIECE = 8192
+
+    def closed(self, now_us: float) -> list[bool]:
+        """Return which are 1 at this device time."""
+        return [value > 0.5 for value in self.row(0.0, self.STEP_US, int(now_us // self.STEP_US)).tolist()]

@@ -31,7 +31,7 @@ def run(monkeypatch, *words):
     monkeypatch.setattr(sys, "argv", ["dexkit", *map(str, words)])
     with pytest.raises(SystemExit) as ended:
         main()
-    return ended.value.code
+    return ended.value.code or 0
 
 
 def test_a_pour_with_its_gap_its_spikes_and_its_negative_values(shared_data, tmp_path):

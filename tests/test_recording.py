@@ -18,7 +18,7 @@ from hypothesis.extra import numpy as arrays
 from mcap.reader import make_reader
 
 from dexkit.errors import InputError, RecordingError
-from dexkit.recording import CLOCK_PROBES, Losses, Recording, Stream, StreamPlan, Writer, read, recover, write
+from dexkit.recording import Losses, Recording, Stream, StreamPlan, Writer, probes_plan, read, recover, write
 from dexkit.recording.reader import read_bytes
 from tests.damage import MASKS, cup_recording, judge, same_streams, victim
 
@@ -78,15 +78,17 @@ def test_clock_probes_lost_samples_and_the_wall_clock_are_kept(tmp_path):
     path = tmp_path / "r.mcap"
     plan = StreamPlan("coaster/load", ("load_n",), 320.0)
     start_ns = 1_790_000_000_000_000_000
-    with Writer(path, "coaster", {"person": "P07"}, [plan, CLOCK_PROBES], start_ns=start_ns) as writer:
+    with Writer(
+        path, "coaster", {"person": "P07"}, [plan, probes_plan("coaster")], start_ns=start_ns
+    ) as writer:
         writer.append("coaster/load", np.arange(25) / 320, np.ones(25))
-        writer.append("clock/probes", 0.05, [2e-5, 0.0013])
+        writer.append("clock/coaster", 0.05, [2e-5, 0.0013, 0.0])
         writer.append("coaster/load", np.arange(60, 70) / 320, np.ones(10), lost_before=35)
     recording = read(path)
     assert recording.losses == Losses(samples_lost_by_board=35)
     assert not recording.losses.recovered
     assert dict(recording.meta) == {"person": "P07", "start_ns": str(start_ns)}
-    assert np.array_equal(recording.streams["clock/probes"].values, np.float32([[2e-5, 0.0013]]))
+    assert np.array_equal(recording.streams["clock/coaster"].values, np.float32([[2e-5, 0.0013, 0.0]]))
     with path.open("rb") as file:
         assert make_reader(file).get_summary().statistics.message_start_time == start_ns
 

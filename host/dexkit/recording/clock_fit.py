@@ -5,6 +5,7 @@ receiving; the middle is the best guess, and the quicker the answer the better i
 long say nothing, and a line through the quickest says when the rest happened.
 """
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -23,6 +24,8 @@ PROBE_S = 3e-4
 #: Offline, the line through this much time before and after says where a sample is.
 HALF_WINDOW_S = 60.0
 KNOTS_S = 5.0
+#: How far the rate there may be from that of the whole recording.
+LINE_SPREAD = 30e-6
 #: Around each sample its number is regressed on its time over this much before and after.
 COUNT_HALF_S = 5.0
 
@@ -82,3 +85,114 @@ def fit_line(
         slope = (float(x @ y) + prior * slope) / (float(x @ x) + prior)
         slope = min(max(slope, -1.1e-6 * LIMIT_PPM), 1.1e-6 * LIMIT_PPM)
     return Line(at_s, middle_s, slope, math.sqrt(float(np.mean((y - slope * x) ** 2))))
+
+
+@dataclass(frozen=True)
+class Refit:
+    """How a board's clock ran against the host's, from all probes of one boot.
+
+    Parameters
+    ----------
+    knots_s, offsets_s
+        float64 (k,): board times, and host time minus board time there; straight lines between.
+    ppm
+        How fast the board's clock ran on the whole, in parts per million.
+    min_round_trip_s, residual_s
+        The quickest answer; root mean square of the quickest third of the probes about the fit.
+    """
+
+    knots_s: NDArray[np.float64]
+    offsets_s: NDArray[np.float64]
+    ppm: float
+    min_round_trip_s: float
+    residual_s: float
+
+    def host_s(self, board_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the host's time at board times, float64 (n,)."""
+        return board_s + np.interp(board_s, self.knots_s, self.offsets_s)
+
+
+def refit(
+    board_s: NDArray[np.float64],
+    offset_s: NDArray[np.float64],
+    round_trip_s: NDArray[np.float64],
+    span_s: tuple[float, float],
+) -> Refit:
+    """Return the fit by which each moment is placed from the probes before and after it.
+
+    Parameters
+    ----------
+    board_s, offset_s, round_trip_s
+        float64 (n,), n > 0: all probes of one boot, as for `fit_line`, in order of time.
+    span_s
+        First and last board time that will be asked for.
+    """
+    whole = fit_line(board_s, offset_s, round_trip_s)
+    knots_s = np.linspace(*span_s, max(math.ceil((span_s[1] - span_s[0]) / KNOTS_S), 1) + 1)
+    lines = []
+    for knot_s in knots_s:
+        first, end = np.searchsorted(board_s, (knot_s - HALF_WINDOW_S, knot_s + HALF_WINDOW_S))
+        if end - first < LINE_PROBES:  # at the edge of a silence: what is near on either side
+            near = int(np.searchsorted(board_s, knot_s))
+            first, end = max(near - LINE_PROBES, 0), near + LINE_PROBES
+        chosen = slice(int(first), int(end))
+        lines.append(
+            fit_line(board_s[chosen], offset_s[chosen], round_trip_s[chosen], whole.slope, LINE_SPREAD)
+        )
+    offsets_s = np.array([line.offset_at(at_s) for line, at_s in zip(lines, knots_s, strict=True)])
+    best = round_trip_s <= np.quantile(round_trip_s, BEST_SHARE)
+    off_s = offset_s[best] - np.interp(board_s[best], knots_s, offsets_s)
+    residual_s = math.sqrt(float(np.mean(off_s**2)))
+    return Refit(knots_s, offsets_s, -1e6 * whole.slope, float(round_trip_s.min()), residual_s)
+
+
+def evened(
+    t_s: NDArray[np.float64], count: NDArray[np.int64], period_s: float, gap_periods: float
+) -> NDArray[np.float64]:
+    """Return sample times from the samples' numbers: a sensor is steadier than the moment it is read.
+
+    Around each sample the time is regressed on the number, within stretches that no gap interrupts.
+
+    Parameters
+    ----------
+    t_s
+        float64 (n,): never decreasing, with the jitter of the board's stamps.
+    count
+        int64 (n,): number of each sample, counting those that are lost.
+    period_s
+        Nominal time between two samples.
+    gap_periods
+        How many of them a time may be off from what the numbers say, or else a new stretch begins.
+    """
+    if len(t_s) < 3:
+        return t_s
+    off = np.abs(np.diff(t_s) - period_s * np.diff(count)) > gap_periods * period_s
+    edges = [0, *(np.flatnonzero(off) + 1).tolist(), len(t_s)]
+    even = np.concatenate(
+        [
+            _regressed(t_s[first:end], count[first:end], round(COUNT_HALF_S / period_s))
+            for first, end in itertools.pairwise(edges)
+        ]
+    )
+    return np.maximum.accumulate(even)
+
+
+def _regressed(t_s: NDArray[np.float64], count: NDArray[np.int64], half: int) -> NDArray[np.float64]:
+    """Return for each time what the line through its neighbours, `half` to either side, says."""
+    n = len(t_s)
+    if n < 3:
+        return t_s
+    x = (count - count[0]).astype(np.float64)
+    chord = (t_s[-1] - t_s[0]) / x[-1]
+    base_s = t_s[0] + chord * x
+    x -= x.mean()
+    sums = np.zeros((5, n + 1))
+    y = t_s - base_s
+    np.cumsum([np.ones(n), x, y, x * x, x * y], axis=1, out=sums[:, 1:])
+    places = np.arange(n)
+    first, end = np.maximum(places - half, 0), np.minimum(places + half + 1, n)
+    number, sx, sy, sxx, sxy = sums[:, end] - sums[:, first]
+    mean_x, mean_y = sx / number, sy / number
+    slope = (sxy - mean_x * sy) / (sxx - mean_x * sx)
+    regressed: NDArray[np.float64] = base_s + mean_y + slope * (x - mean_x)
+    return regressed

@@ -64,6 +64,32 @@ class Losses:
 
 
 @dataclass(frozen=True)
+class BoardClock:
+    """How one board's clock ran against the host's; the sample times are corrected by it.
+
+    Parameters
+    ----------
+    probes
+        How often the board was asked for its time.
+    ppm
+        How fast its clock ran, in parts per million.
+    min_round_trip_s, residual_s
+        The quickest answer; root mean square of the quick answers about the fit.
+    boots
+        How often the board began, 1 where it went through.
+    wall_step_s
+        How far the host's wall clock was set meanwhile, which touches no time in the recording.
+    """
+
+    probes: int
+    ppm: float
+    min_round_trip_s: float
+    residual_s: float
+    boots: int = 1
+    wall_step_s: float = 0.0
+
+
+@dataclass(frozen=True)
 class Recording:
     """A recording: the truth from which every score can be computed again.
 
@@ -79,9 +105,13 @@ class Recording:
         The streams by name.
     losses
         What did not survive.
+    clocks
+        How the clock of each object's board ran; an object that is not there has times as they were recorded,
+        which nobody compared with a clock.
     """
 
     object_kind: str
     meta: Mapping[str, str]
     streams: Mapping[str, Stream]
     losses: Losses = field(default_factory=Losses)
+    clocks: Mapping[str, BoardClock] = field(default_factory=dict)

@@ -5,21 +5,26 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dexkit.errors import InputError, RecordingError
 from dexkit.recording.blocks import Decoded, StreamPlan, decode
 from dexkit.recording.container import Walk, walk
-from dexkit.recording.model import Losses, Recording, Stream
-from dexkit.recording.writer import CLOCK_PROBES, FORMAT, RESERVED, plans_from_text, write
+from dexkit.recording.model import BoardClock, Losses, Recording, Stream
+from dexkit.recording.timing import CLOCK, on_host_time
+from dexkit.recording.writer import FORMAT, RESERVED, plans_from_text, write
 
 
-def read(path: str | Path) -> Recording:
+def read(path: str | Path, *, as_stored: bool = False) -> Recording:
     """Read a recording; a cut or damaged file is recovered silently and its losses are named.
 
     Parameters
     ----------
     path
         The file.
+    as_stored
+        Whether the times stay as they stand in the file, by each board's own clock, instead of being put on
+        the host's by the clock probes.
 
     Raises
     ------
@@ -35,10 +40,10 @@ def read(path: str | Path) -> Recording:
         raise RecordingError(f"There is no file {path}: check the name.") from error
     except OSError as error:
         raise RecordingError(f"Cannot read {path}: {error.strerror}; check that you may read it.") from error
-    return read_bytes(data, str(path))
+    return read_bytes(data, str(path), as_stored=as_stored)
 
 
-def read_bytes(data: bytes, name: str = "the file") -> Recording:
+def read_bytes(data: bytes, name: str = "the file", *, as_stored: bool = False) -> Recording:
     """Read a recording from the bytes of its file.
 
     Parameters
@@ -47,6 +52,8 @@ def read_bytes(data: bytes, name: str = "the file") -> Recording:
         All of them.
     name
         What to call it in a message.
+    as_stored
+        As for `read`.
 
     Raises
     ------
@@ -56,7 +63,7 @@ def read_bytes(data: bytes, name: str = "the file") -> Recording:
     if not data:
         raise RecordingError(f"{name} is empty: the recording never began; record it again.")
     try:
-        return _read(walk(data), data, name)
+        return _read(walk(data), data, name, as_stored)
     except (
         ValueError,
         KeyError,
@@ -67,7 +74,7 @@ def read_bytes(data: bytes, name: str = "the file") -> Recording:
         raise RecordingError(f"{name} was not written by dexkit, though it says so ({error}).") from error
 
 
-def _read(found: Walk, data: bytes, name: str) -> Recording:
+def _read(found: Walk, data: bytes, name: str, as_stored: bool) -> Recording:
     """Build the recording from what a walk found."""
     reasons: list[str] = []
     facts = _facts(found, name, reasons)
@@ -75,6 +82,7 @@ def _read(found: Walk, data: bytes, name: str) -> Recording:
     messages, none = found.inside.messages, np.empty((0, 2), np.int64)
     totals = dict(json.loads(facts["samples"])) if "samples" in facts else {}
     streams: dict[str, Stream] = {}
+    counts: dict[str, NDArray[np.int64]] = {}
     board = missing = 0
     for channel, plan in plans.items():
         spans = messages.get(channel, none)
@@ -82,6 +90,7 @@ def _read(found: Walk, data: bytes, name: str) -> Recording:
         missing += _missing(blocks, plan, totals.get(plan.name), reasons)
         board += int(blocks.lost_before.sum())
         streams[plan.name] = Stream(plan.name, plan.columns, blocks.t_s, blocks.values, plan.rate_hz)
+        counts[plan.name] = _numbers(blocks)
     reasons = _damages(data, found, complete=bool(totals) and not missing) + reasons
     lost = sum(damage.chunk for damage in found.damages)
     if found.chunk_count is not None:
@@ -96,7 +105,10 @@ def _read(found: Walk, data: bytes, name: str) -> Recording:
     if "losses" in facts:
         losses = _sum(Losses(**json.loads(facts["losses"])), losses)
     meta = {key: value for key, value in facts.items() if key not in RESERVED}
-    return Recording(facts["object"], meta, streams, losses)
+    clocks: dict[str, BoardClock] = {}
+    if not as_stored:
+        streams, clocks = on_host_time(streams, counts)
+    return Recording(facts["object"], meta, streams, losses, clocks)
 
 
 def recover(path: str | Path, out: str | Path) -> Losses:
@@ -121,7 +133,7 @@ def recover(path: str | Path, out: str | Path) -> Losses:
     InputError
         If `out` exists already.
     """
-    recording = read(path)
+    recording = read(path, as_stored=True)
     write(out, recording)
     return recording.losses
 
@@ -138,7 +150,7 @@ def _facts(found: Walk, name: str, reasons: list[str]) -> Mapping[str, str]:
     topics = [channel.topic for channel in found.inside.channels if "plan" in channel.metadata]
     if topics:
         reasons.append("The metadata is lost: person, test and calibration are not known.")
-        kinds = [topic.partition("/")[0] for topic in topics if topic != CLOCK_PROBES.name]
+        kinds = [topic.partition("/")[0] for topic in topics if not topic.startswith(CLOCK)]
         return {"object": "cup" if "cup" in kinds else (kinds or ["unknown"])[0]}
     if found.loose_channels or found.chunks or found.loose_messages or found.summary_sound is not None:
         raise RecordingError(
@@ -175,6 +187,14 @@ def _in_order(blocks: Decoded, plan: StreamPlan, reasons: list[str]) -> Decoded:
         blocks.t_s[samples],
         blocks.values[samples],
     )
+
+
+def _numbers(blocks: Decoded) -> NDArray[np.int64]:
+    """Return the number of each sample within its stream, counting those that the board or the file lost."""
+    first = blocks.first_index + np.cumsum(blocks.lost_before)
+    within = np.arange(blocks.count.sum()) - np.repeat(np.cumsum(blocks.count) - blocks.count, blocks.count)
+    numbers: NDArray[np.int64] = np.repeat(first, blocks.count) + within
+    return numbers
 
 
 def _missing(blocks: Decoded, plan: StreamPlan, total: int | None, reasons: list[str]) -> int:

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from dexkit.errors import InputError
+from dexkit.recording.clock_fit import LIMIT_PPM
 from dexkit.recording.model import Losses, Recording, Stream
 from dexkit.recording.table import gaps, period_s
+from dexkit.recording.timing import CLOCK
 
 #: How many gaps of a stream are named; the rest is counted.
 GAPS_NAMED = 3
@@ -28,7 +30,56 @@ def in_words(recording: Recording) -> Iterator[str]:
     for stream in recording.streams.values():
         yield f"{stream.name}: {_stream(stream)}"
         yield from (f"  {line}" for line in _facts(stream))
+    yield from clocks_in_words(recording)
     yield from losses_in_words(recording.losses)
+
+
+def clocks_in_words(recording: Recording) -> Iterator[str]:
+    """Yield how well the times are known, one line after the other.
+
+    Parameters
+    ----------
+    recording
+        Any recording.
+    """
+    for kind, clock in recording.clocks.items():
+        yield (
+            f"Clock of the {kind}: {clock.probes} probe{'s' * (clock.probes != 1)}, {clock.ppm:+.1f} ppm, "
+            f"quickest answer {1e3 * clock.min_round_trip_s:.2f} ms, residual "
+            f"{1e3 * clock.residual_s:.2f} ms; its times are put on the host's clock by them."
+        )
+    yield from clock_warnings(recording)
+
+
+def clock_warnings(recording: Recording) -> Iterator[str]:
+    """Yield what a reader of times must know, one sentence after the other; nothing where all is well.
+
+    Parameters
+    ----------
+    recording
+        Any recording.
+    """
+    kinds = dict.fromkeys(name.partition("/")[0] for name in recording.streams if not name.startswith(CLOCK))
+    unasked = [kind.replace("_", " ") for kind in kinds if kind not in recording.clocks]
+    if unasked:
+        yield (
+            f"No clock probes of {' and '.join(unasked)}: their times stand as they came, no clock was "
+            "compared with them."
+        )
+    for kind, clock in recording.clocks.items():
+        if clock.boots > 1:
+            yield f"The board of the {kind} started anew {clock.boots - 1} times during the recording."
+        if abs(clock.ppm) > LIMIT_PPM:
+            yield (
+                f"The clock of the {kind} runs {clock.ppm:+.0f} ppm off, more than a sound crystal does; its "
+                "times may be wrong. Record again, and check the board if it stays."
+            )
+    steps = [clock.wall_step_s for clock in recording.clocks.values() if clock.wall_step_s]
+    if steps:
+        yield (
+            f"The computer's date was set by {max(steps, key=abs):+.1f} s during the recording: the date of "
+            "its start is in doubt, the times within it are not."
+        )
 
 
 def losses_in_words(losses: Losses) -> Iterator[str]:

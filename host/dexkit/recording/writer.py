@@ -29,10 +29,6 @@ LONGEST_S = 1e9
 #: Entries that the writer itself makes; a recording's own facts use other names.
 RESERVED = frozenset({"format", "object", "streams", "samples", "losses", "crc32"})
 
-#: Clock probes, a stream of its own: `t_s` host time of the probe, how far the device's clock is ahead of the
-#: host's since the recording's start, and how long the answer took. The fit can be redone at any time.
-CLOCK_PROBES = StreamPlan("clock/probes", ("offset_s", "round_trip_s"), None)
-
 
 class Writer:
     """Write one recording while it happens.
@@ -282,6 +278,11 @@ def write(path: str | Path, recording: Recording, *, overwrite: bool = False) ->
         If the disk refuses; nothing is left behind.
     """
     path = Path(path)
+    if recording.clocks:
+        raise InputError(
+            "The times of this recording are fitted to its clock probes: written beside them they would be "
+            "fitted twice. Copy the file, or read it with `as_stored=True`."
+        )
     if path.exists() and not overwrite:
         raise InputError(f"{path} exists already: name another file, or remove it if it may go.")
     meta = dict(recording.meta)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dexkit.errors import InputError
 from dexkit.recording import Recording, read
-from dexkit.recording.words import losses_in_words
+from dexkit.recording.words import clock_warnings, losses_in_words
 from dexkit.score.coaster import score_coaster
 from dexkit.score.force import score_force
 from dexkit.score.motion import score_motion
@@ -76,7 +76,8 @@ def score(recording: Recording) -> Result:
     scored = scorer(recording)
     losses = recording.losses
     damage = losses_in_words(losses) if losses.recovered or losses.samples_lost_by_board else ()
-    return Result(recording, scored, (*(line.strip() for line in damage), *scored.notes))
+    told = (*(line.strip() for line in damage), *clock_warnings(recording))
+    return Result(recording, scored, (*told, *scored.notes))
 
 
 def as_json(result: Result) -> str:

@@ -1,45 +1,15 @@
 """Virtual boards: the clock, handlers, chips and imports of a board that CPython runs."""
 
-import tomllib
-
 import numpy as np
 import pytest
 
-from dexkit.sim import make_scene
+from dexkit.hardware import load
+from dexkit.sim import make_scene, virtual
 from dexkit.sim.build import make_desk
-from dexkit.sim.desk import PowerOff
 from dexkit.sim.feed import Stage
 from dexkit.sim.loader import Loader
+from dexkit.sim.virtual import Line, VirtualBoard
 
-CUP = """
-[bus.0]
-sda_pin = 4
-scl_pin = 5
-[bus.1]
-sda_pin = 6
-scl_pin = 7
-[sensor.foot]
-chip = "nau7802"
-bus = 0
-address = 0x2A
-ready_pin = 10
-stream = "cup/load"
-channels = ["foot_n"]
-[sensor.inner]
-chip = "nau7802"
-bus = 1
-address = 0x2A
-ready_pin = 11
-stream = "cup/load"
-channels = ["inner_n"]
-[sensor.motion]
-chip = "lsm6dsox"
-bus = 1
-address = 0x6A
-ready_pin = 12
-stream = "cup/motion"
-channels = ["ax_ms2", "ay_ms2", "az_ms2", "gx_rads", "gy_rads", "gz_rads"]
-"""
 BUSIO = """
 class I2C:
     def __init__(self, bus): self.bus = bus
@@ -60,17 +30,14 @@ def cup_scene():
     return make_scene("cup", "healthy", 1, length=1)
 
 
-def run(tmp_path, scene, program, hardware=CUP, seconds=60.0, **settings):
-    """Run a program on a virtual board until it ends; return desk, chips, its names and what it sent."""
+def run(tmp_path, scene, program, **settings):
+    """Run a program on a virtual cup until it ends; return the board's chips and the program's names."""
     stage = Stage(scene.duration_s)
-    desk, chips = make_desk(scene, tomllib.loads(hardware), stage, **settings)
-    sent = bytearray()
-    desk.on_sent = sent.extend
+    desk, chips = make_desk(load("cup"), scene.worlds["cup"], stage, **settings)
     (tmp_path / "busio.py").write_text(BUSIO)
     (tmp_path / "digitalio.py").write_text("class Direction: INPUT = 0\nclass Pull: UP = 1\n")
     (tmp_path / "main.py").write_text(program)
-    module = Loader(desk, tmp_path).run("main")
-    return desk, chips, module, bytes(sent)
+    return chips, Loader(desk, tmp_path).run("main")
 
 
 LOAD = """
@@ -105,7 +72,7 @@ while len(raws) < 640:
 
 
 def test_the_published_driver_configures_a_load_cell_and_every_edge_is_seen_at_its_time(tmp_path, cup_scene):
-    _, chips, firmware, _ = run(tmp_path, cup_scene, LOAD)
+    chips, firmware = run(tmp_path, cup_scene, LOAD)
     assert firmware.calibrated
     period_us = np.diff(firmware.ticks)
     assert abs(period_us.mean() - chips["foot"].period_us) < 0.1
@@ -117,22 +84,69 @@ def test_the_published_driver_configures_a_load_cell_and_every_edge_is_seen_at_i
 
 
 def test_the_clock_wraps_and_the_same_board_does_the_same_again(tmp_path, cup_scene):
-    wrapped = run(tmp_path, cup_scene, LOAD, ticks_start_us=(1 << 30) - 3_000_000)[2]
-    plain = run(tmp_path, cup_scene, LOAD)[2]
-    again = run(tmp_path, cup_scene, LOAD)[2]
+    wrapped = run(tmp_path, cup_scene, LOAD, ticks_start_us=(1 << 30) - 3_000_000)[1]
+    plain = run(tmp_path, cup_scene, LOAD)[1]
+    again = run(tmp_path, cup_scene, LOAD)[1]
     assert wrapped.raws == plain.raws == again.raws
     assert plain.ticks == again.ticks
     assert [(t + (1 << 30) - 3_000_000) % (1 << 30) for t in plain.ticks] == wrapped.ticks
     assert min(np.diff(wrapped.ticks)) < 0
 
 
-def test_power_off_ends_a_program_that_catches_everything_it_can(tmp_path, cup_scene):
+def test_power_off_ends_a_program_that_catches_everything_it_can(cup_scene):
     program = (
         "import machine\nwhile True:\n    try:\n        machine.idle()\n    except Exception:\n        pass\n"
     )
-    stage = Stage(cup_scene.duration_s)
-    desk, _ = make_desk(cup_scene, tomllib.loads(CUP), stage)
-    desk.power_off()
-    (tmp_path / "main.py").write_text(program)
-    with pytest.raises(PowerOff):
-        Loader(desk, tmp_path).run("main")
+    with VirtualBoard("cup", scene=cup_scene, program=program) as board:
+        board.run(0.1)
+        board.power_off()
+        before_us = board.desk.now_us
+        assert board.run(0.1) == b""
+        assert board.desk.now_us == before_us
+
+
+def test_a_program_that_hangs_is_bitten_by_its_watchdog(cup_scene, monkeypatch):
+    monkeypatch.setattr(virtual, "HANGS_S", 0.3)
+    program = (
+        "import machine, time\nprint('cause', machine.reset_cause())\n"
+        "machine.WDT(timeout=2000)\nhangs = machine.reset_cause() != 3\nwhile hangs: pass\n"
+        "while True: machine.idle()\n"
+    )
+    with VirtualBoard("cup", scene=cup_scene, program=program) as board:
+        board.attach()
+        sent = board.run(3.5)
+    assert sent.count(b"cause 1") == 1
+    assert sent.count(b"cause 3") == 1
+    assert board.boots == 2
+
+
+def test_an_echo_crosses_a_line_in_pieces_and_a_program_that_fails_says_so(cup_scene):
+    program = """
+import sys, select, machine, micropython
+micropython.kbd_intr(-1)
+poll = select.poll()
+poll.register(sys.stdin, select.POLLIN)
+sys.stdout.buffer.write(b"ready")
+while True:
+    while poll.poll(0):
+        byte = sys.stdin.buffer.read(1)
+        if byte == b"!":
+            raise ValueError("the end")
+        sys.stdout.buffer.write(byte)
+    machine.idle()
+"""
+    with VirtualBoard("cup", scene=cup_scene, program=program, line=Line(chunks=True)) as board:
+        board.attach()
+        assert board.run(0.01) == b"ready"
+        everything = bytes(range(33)) + bytes(range(34, 256))
+        board.send(everything)
+        assert board.run(0.1) == everything
+        board.detach()
+        board.send(b"lost")
+        board.attach()
+        board.send(b"!")
+        said = board.run(0.1)
+        assert said.startswith(b"Traceback")
+        assert b"ValueError: the end" in said
+        board.send(b"\x04")
+        assert board.run(0.1).endswith(b"soft reboot\r\nready")

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from dexkit.errors import InputError
+from dexkit.kit_files import folder
 from dexkit.protocol.tables import OBJECT_ID, STREAMS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-FOLDER = ROOT / "hardware"
 GENERATED = "generated from hardware/{}.toml by `make generate`; do not edit"
 
 
@@ -158,7 +158,7 @@ def load(kind: str) -> Hardware:
         raise InputError(
             f"There is no object {kind!r}; probably it is misspelt. Known: {', '.join(OBJECT_ID)}."
         )
-    data = tomllib.loads((FOLDER / f"{kind}.toml").read_text(encoding="utf-8"))
+    data = tomllib.loads((folder("hardware") / f"{kind}.toml").read_text(encoding="utf-8"))
     board = data["board"]
     return Hardware(
         object=data["object"],

@@ -22,6 +22,8 @@ from dexkit.sim.chips import Chip
 I2C_TIMEOUT_US = 50_000
 #: What one bit of overhead costs: start, stop, the driver's own work.
 I2C_OVERHEAD_US = 12
+#: What calling anything of the board's costs, roughly.
+REQUEST_US = 4
 #: USB at full speed moves about one byte in a microsecond; the board's buffer holds this many.
 USB_US_PER_BYTE, USB_BYTES, USB_TIMEOUT_US = 1, 256, 500_000
 #: One light takes 24 bits of 1.25 us.
@@ -42,6 +44,13 @@ class Reset(PowerOff):
     def __init__(self, cause: int = 1, soft: bool = False) -> None:
         super().__init__(cause)
         self.cause, self.soft = cause, soft
+
+
+class Bite(Reset):
+    """The watchdog resets the board."""
+
+    def __init__(self) -> None:
+        super().__init__(3)
 
 
 @dataclass
@@ -90,6 +99,8 @@ class Desk:
         self.unique_id, self.ticks_start_us = unique_id, ticks_start_us
         self.us_per_wall_s = us_per_wall_s
         self.now_us = 0
+        #: How often the board has asked for something.
+        self.requests = 0
         self.lights: dict[int, bytes] = {}
         self.pins: dict[int, int] = {}
         #: Called with every piece that the board sends; set by whoever listens.
@@ -97,7 +108,9 @@ class Desk:
         #: Called with every piece that reaches the board.
         self.on_received: Callable[[bytes], None] = lambda data: None
         self.attached = True
+        #: Whether the host takes what is sent; else the board's buffer fills up and its writes fall short.
         self.host_reads = True
+        self._unread = 0
         self._chance = random.Random(seed)
         self._state = threading.Condition()
         self._until_us: int | None = None
@@ -115,6 +128,7 @@ class Desk:
         """Set the board up as after power-up; chips keep their power, as at a reset."""
         with self._state:
             self._cut = None
+            self._boot_us = self.now_us
             self.reset_cause = cause
             self._inbox = bytearray()
             self._watched: dict[int, int] = {}
@@ -156,20 +170,32 @@ class Desk:
             self._paced_from = (time.monotonic(), self.now_us)
             self._state.notify_all()
 
-    def hold(self, until_us: int) -> None:
-        """Let the board run up to this device time; it stands still there."""
+    def hold(self, until_us: int | None) -> None:
+        """Let the board run up to this device time, where it stands still; None: without end."""
         with self._state:
             self._until_us = until_us
             self._state.notify_all()
 
     def run_until(self, until_us: int, timeout_s: float = 30.0) -> bool:
-        """Let the board run up to this device time and wait for it; return False where it ended or hung."""
+        """Let the board run up to this device time and wait; return False where it does not get there."""
         with self._state:
             self._until_us, self._waits = until_us, False
             self._state.notify_all()
-            return self._state.wait_for(lambda: self._waits or self._cut is not None, timeout_s) and (
-                self._cut is None
-            )
+            done = self._state.wait_for(lambda: self._waits or self.is_off, timeout_s)
+            return done and not self.is_off
+
+    @property
+    def is_off(self) -> bool:
+        """Whether the power is cut; a board that resets is not off."""
+        return self._cut is not None and not isinstance(self._cut, Reset)
+
+    def bite(self) -> bool:
+        """Let time go on to where the watchdog bites a program that hangs; return whether it is on."""
+        with self._state:
+            if self._bites_us is None:
+                return False
+            self.now_us = max(self.now_us, self._bites_us)
+            return True
 
     def _wall_now_us(self) -> int:
         if self._paced_from is None:
@@ -189,7 +215,8 @@ class Desk:
         """
         op, spent_us, a, b = struct.unpack_from(ops.REQUEST, request)
         with self._state:
-            self._go_on(self.now_us + spent_us)
+            self.requests += 1
+            self._go_on(self.now_us + spent_us + (REQUEST_US if op != ops.SYNC else 0))
             result, data = self._operations[op](a, b, request[struct.calcsize(ops.REQUEST) :])
             self._stand()
             return self._reply(result, data)
@@ -205,14 +232,17 @@ class Desk:
     def ticks(self, at_us: float | None = None) -> int:
         """Return what ticks_us() says at this device time."""
         at_us = self.now_us if at_us is None else at_us
-        return int(at_us + self.ticks_start_us) & ops.TICKS_MASK
+        return int(at_us - self._boot_us + self.ticks_start_us) & ops.TICKS_MASK
+
+    def _milliseconds(self) -> int:
+        return ((self.now_us - self._boot_us) // 1000) & ops.TICKS_MASK
 
     # --------------------------------------------------------------------------------------------- time
 
     def _go_on(self, to_us: int) -> None:
         """Let time reach this point and gather what came due on the way."""
         if self._bites_us is not None and to_us >= self._bites_us:
-            self._cut = Reset(3)
+            self._cut = Bite()
         if self._cut is not None:
             self._state.notify_all()
             raise self._cut
@@ -236,7 +266,7 @@ class Desk:
     def _take(self, data: bytes) -> None:
         """Bytes from the host reach the board."""
         self.on_received(data)
-        if self._interrupt in data:
+        if self._interrupt >= 0 and self._interrupt in data:
             self._interrupted = True
             data = data[data.rindex(self._interrupt) + 1 :]
         self._inbox += data
@@ -300,7 +330,7 @@ class Desk:
             ops.LIGHTS: self._show,
             ops.CHANCE: lambda count, b, data: (0, self._chance.randbytes(count)),
             ops.UNIQUE_ID: lambda a, b, data: (0, self.unique_id),
-            ops.MILLISECONDS: lambda a, b, data: ((self.now_us // 1000) & ops.TICKS_MASK, b""),
+            ops.MILLISECONDS: lambda a, b, data: (self._milliseconds(), b""),
             ops.WATCHDOG: self._feed_watchdog,
             ops.RESET: self._reset,
             ops.INTERRUPT: self._set_interrupt,
@@ -382,10 +412,14 @@ class Desk:
         """Bytes for the host; who reads nothing makes the board wait, then give up."""
         if not self.attached:
             return len(data), b""  # as rp2 does: without a listener everything is taken and lost
-        if not self.host_reads:
-            data = data[:USB_BYTES]
-            self._go_on(self.now_us + USB_TIMEOUT_US)
-            return 0, b""
+        if self.host_reads:
+            self._unread = 0
+        else:
+            room = USB_BYTES - self._unread
+            if len(data) > room:
+                self._go_on(self.now_us + USB_TIMEOUT_US)
+            data = data[:room]
+            self._unread += len(data)
         self._go_on(self.now_us + USB_US_PER_BYTE * len(data))
         self.on_sent(data)
         return len(data), b""

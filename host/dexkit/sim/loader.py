@@ -10,6 +10,7 @@ import __future__
 import builtins
 import importlib
 import importlib.util
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import CodeType, ModuleType, SimpleNamespace
@@ -96,10 +97,24 @@ class Loader:
         """
         return self._load(name)
 
-    def run_file(self, path: Path) -> None:
-        """Run a file as the board's main program."""
-        module = self._new("__main__", path)
-        exec(_code(path), module.__dict__)
+    def run_main(self, program: str) -> None:
+        """Run main.py of the flash, or this program, as after power-up; tell the console how it failed."""
+        path = self.flash / "main.py"
+        code = _code(path) if path.is_file() else compile(program, "main.py", "exec")
+        try:
+            exec(code, self._new("__main__", path).__dict__)
+        except SystemExit:
+            pass
+        except (Exception, KeyboardInterrupt) as error:
+            self._print("".join(traceback.format_exception(error)))
+
+    def prompt(self) -> None:
+        """Be what is left without a program: a prompt that knows Ctrl-D only, a soft reset."""
+        console = self.modules["sys"].stdin.buffer
+        self._print("MicroPython on a virtual board; Ctrl-D starts the program again.\n>>> ", end="")
+        while console.read(1) != b"\x04":
+            pass
+        self._print("\nMPY: soft reboot")
 
     # ---------------------------------------------------------------------------------------- importing
 

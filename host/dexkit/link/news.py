@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dexkit.errors import ProtocolError
+from dexkit.link.clock import Probe
 from dexkit.protocol.blocks import in_nominal_units
 from dexkit.protocol.tables import FIELDS, STREAMS
 
@@ -182,15 +183,6 @@ class Reply:
     ok: bool
     error: str
     value: Any
-
-
-@dataclass(frozen=True)
-class Probe:
-    """The board's clock was tick_us (modulo 2^32) at some moment between these two of the host's clock."""
-
-    sent_ns: int
-    tick_us: int
-    received_ns: int
 
 
 @dataclass(frozen=True)

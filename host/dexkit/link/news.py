@@ -210,6 +210,34 @@ class Silent:
 News = Attached | Refused | Block | Gap | Reply | Probe | Heartbeat | Log | Silent
 
 
+@dataclass
+class Counts:
+    """What became of the frames of a session.
+
+    Parameters
+    ----------
+    blocks, rows
+        Given out, each once.
+    repeated
+        Blocks that came although they had come before.
+    bad
+        Frames that were damaged.
+    gaps, gone
+        Gaps, and the blocks that are missing in those whose length is known.
+    boots, connections
+        How often the board has started, and how often a connection was opened.
+    """
+
+    blocks: int = 0
+    rows: int = 0
+    repeated: int = 0
+    bad: int = 0
+    gaps: int = 0
+    gone: int = 0
+    boots: int = 0
+    connections: int = 0
+
+
 def numbers(message: str, payload: bytes) -> dict[str, int]:
     """Return the fields of a message whose payload is little-endian u32.
 

@@ -64,7 +64,7 @@ class Order(Generic[Item]):
             yield self.next - 1, self._waiting.pop(self.next - 1)
 
     def skip_to(self, sequence: int) -> Iterator[int | tuple[int, Item]]:
-        """Stop waiting for blocks before a sequence: yield the number of blocks in each gap, and the blocks between.
+        """Stop waiting for blocks before a sequence: yield the length of each gap, and the blocks between.
 
         Parameters
         ----------

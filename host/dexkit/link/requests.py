@@ -68,7 +68,7 @@ class Requests:
         self._queue = deque(request for request in self._queue if request.command.word != word)
 
     def again(self) -> None:
-        """A new connection: what is not answered is sent again, with its number, and has its time anew."""
+        """Send what is not answered again, with its number: the connection is a new one."""
         for request in self._queue:
             request.first_ns = None
 

@@ -1,13 +1,14 @@
 """One board from hello to the last block, as a pure core: bytes and times in, news and bytes out.
 
-There is no thread, port or clock in here, so that a test can play any fault in virtual time. Who owns a port calls
-`connected` when it is open, gives `received` what came, writes what `to_send` returns right away, and calls
-`disconnected` when the port is gone; the session outlives the connection. `host_ns` of dexkit.link.clock is the time.
+There is no thread, port or clock in here, so that a test can play any fault in virtual time. Who owns a port
+calls `connected` when it is open, gives `received` what came, writes what `to_send` returns right away, and
+calls `disconnected` when the port is gone; the session outlives the connection. Time is `host_ns` of
+dexkit.link.clock.
 
-Whether the board at the other end is still the one whose blocks are being put in order is known by `boot`, in hello,
-pong and heartbeat. As long as it is not known (a connection has just been opened, sequences went back, silence) its
-blocks are held and not acknowledged: either they are taken when the board proves to have gone on, or they are dropped
-and the board, which keeps them, sends them again.
+Whether the board at the other end is still the one whose blocks are being put in order is known by `boot`, in
+hello, pong and heartbeat. As long as it is not known (a connection has just been opened, sequences went back,
+silence) its blocks are held and not acknowledged: either they are taken when the board proves to have gone
+on, or they are dropped and the board, which keeps them, sends them again.
 """
 
 import random
@@ -17,7 +18,19 @@ from dataclasses import dataclass
 
 from dexkit.errors import ProtocolError
 from dexkit.link.clock import BURST, BURST_PERIOD_S, PROBE_PERIOD_S, Clock
-from dexkit.link.news import Attached, Block, Gap, Heartbeat, Hello, Log, News, Refused, Reply, Silent, numbers
+from dexkit.link.news import (
+    Attached,
+    Block,
+    Counts,
+    Gap,
+    Heartbeat,
+    Hello,
+    Log,
+    News,
+    Refused,
+    Silent,
+    numbers,
+)
 from dexkit.link.order import Order, signed
 from dexkit.link.requests import Requests
 from dexkit.protocol.blocks import Bytes
@@ -41,34 +54,6 @@ RING_FULL = f"the board keeps blocks that did not arrive for {RING_S} s, and had
 STARTED_ANEW = "the board has started anew; what it had not sent is gone"
 
 
-@dataclass
-class Counts:
-    """What became of the frames of a session.
-
-    Parameters
-    ----------
-    blocks, rows
-        Given out, each once.
-    repeated
-        Blocks that came although they had come before.
-    bad
-        Frames that were damaged.
-    gaps, gone
-        Gaps, and the blocks that are missing in those whose length is known.
-    boots, connections
-        How often the board has started, and how often a connection was opened.
-    """
-
-    blocks: int = 0
-    rows: int = 0
-    repeated: int = 0
-    bad: int = 0
-    gaps: int = 0
-    gone: int = 0
-    boots: int = 0
-    connections: int = 0
-
-
 @dataclass(frozen=True)
 class _Arrived:
     """A block of samples as it came."""
@@ -88,8 +73,8 @@ class Session:
     port
         What messages call its port.
     number
-        Number of the first command; None for a random one, so that a board never takes a new host's first command
-        for a repetition of the last host's.
+        Number of the first command; None for a random one, so that a board never takes a new host's first
+        command for a repetition of the last host's.
     """
 
     def __init__(self, port: str = "PORT", number: int | None = None) -> None:
@@ -101,7 +86,7 @@ class Session:
         self._requests = Requests(random.randrange(1, 1 << 16) if number is None else number)
         self._orders: dict[str, Order[_Arrived]] = {}
         self._wanted: tuple[str, ...] | None = None
-        self._decoder = Decoder(duplicates=True)
+        self._decoder, self._bad_before = Decoder(duplicates=True), 0
         self._is_open = False
         self._refused = False
         self._sure = False
@@ -113,7 +98,7 @@ class Session:
         self._pings: dict[int, int] = {}
         self._to_ack: set[str] = set()
 
-    # ---- Wishes ---------------------------------------------------------------------------------------------
+    # ---- Wishes --------------------------------------------------------------------------------------------
 
     def start(self, *streams: str) -> None:
         """Want samples of these streams, or of all: now, and again whenever the board has started anew.
@@ -159,7 +144,7 @@ class Session:
         """How many blocks have come and wait for one before them, or to be known."""
         return sum(len(order) for order in self._orders.values()) + len(self._held)
 
-    # ---- The connection -------------------------------------------------------------------------------------
+    # ---- The connection ------------------------------------------------------------------------------------
 
     def connected(self, now_ns: int) -> None:
         """Say that a connection is open.
@@ -169,7 +154,7 @@ class Session:
         now_ns
             The host's clock.
         """
-        self._decoder = Decoder(duplicates=True)
+        self._decoder, self._bad_before = Decoder(duplicates=True), self.counts.bad
         self._is_open, self._refused, self._silent = True, False, False
         self._heard_ns, self._ack_ns = now_ns, now_ns
         self._pings.clear()
@@ -179,9 +164,6 @@ class Session:
 
     def disconnected(self) -> None:
         """Say that the connection is gone."""
-        if self._is_open:
-            self.counts.bad += _damaged(self._decoder)
-            self._decoder = Decoder(duplicates=True)
         self._is_open = self._sure = False
         self._held.clear()
 
@@ -200,6 +182,7 @@ class Session:
             return news
         if len(data):
             decoded = self._decoder.push(data)
+            self.counts.bad = self._bad_before + decoded.counts.bad
             for index, block in enumerate(decoded.blocks.tolist()):
                 self._heard_ns, self._silent = now_ns, False
                 if not self._refused:
@@ -234,7 +217,7 @@ class Session:
         """Wait for nothing more: return the blocks that waited for one before them, and the gaps."""
         return [news for name, order in self._orders.items() for news in self._out(name, order.give_up())]
 
-    # ---- Frames ---------------------------------------------------------------------------------------------
+    # ---- Frames --------------------------------------------------------------------------------------------
 
     def _frame(self, block: tuple[int, ...], payload: bytes, now_ns: int) -> Iterable[News]:
         kind, stream, _, sequence, tick_us, lost, *_ = block
@@ -272,16 +255,17 @@ class Session:
         if hello.schema != SCHEMA_HASH:
             yield self._refuse(
                 hello,
-                f"The {hello.object_kind} {hello.uid} on {self._port} speaks another version of the protocol (its "
-                f"firmware is {hello.firmware}). Put this dexkit's firmware on it: dexkit flash {self._port}",
+                f"The {hello.object_kind} {hello.uid} on {self._port} speaks another version of the protocol "
+                f"(its firmware is {hello.firmware}). Put this dexkit's firmware on it: "
+                f"dexkit flash {self._port}",
             )
             return
         if self.hello is not None and hello.uid != self.hello.uid:
             yield self._refuse(
                 hello,
                 f"Another board answers on {self._port} now: {hello.object_kind} {hello.uid} instead of "
-                f"{self.hello.object_kind} {self.hello.uid}. Probably two plugs were exchanged. Plug the first "
-                "one in again.",
+                f"{self.hello.object_kind} {self.hello.uid}. Probably two plugs were exchanged. Plug the "
+                "first one in again.",
             )
             return
         if self.hello is not None and hello.boot == self.hello.boot:
@@ -308,7 +292,7 @@ class Session:
         self._be_sure(now_ns)
 
     def _went_on(self, now_ns: int) -> Iterator[News]:
-        """The board is the one it was, and its sequences and ticks go on."""
+        """Go on with the board: it is the one it was, as are its sequences and ticks."""
         if self._sure or self.hello is None:
             return
         self._be_sure(now_ns)
@@ -360,7 +344,7 @@ class Session:
         self.heartbeat = Heartbeat(tick_us, fields)
         yield self.heartbeat
 
-    # ---- Who is there ---------------------------------------------------------------------------------------
+    # ---- Who is there --------------------------------------------------------------------------------------
 
     def _same_boot(self, fields: dict[str, int], now_ns: int) -> bool:
         """Whether a frame comes from the board as we know it; if not, ask who it is."""
@@ -372,7 +356,7 @@ class Session:
         return True
 
     def _doubt(self, now_ns: int) -> None:
-        """It is not known who is at the other end: ask."""
+        """Ask who is at the other end: it is not known any more."""
         self._sure = False
         self._held.clear()
         self._hello_ns = self._ping_ns = now_ns
@@ -389,7 +373,7 @@ class Session:
         self._sure = False
         return Refused(hello, reason)
 
-    # ---- Lines ----------------------------------------------------------------------------------------------
+    # ---- Lines ---------------------------------------------------------------------------------------------
 
     def _line(self, word: str, *arguments: str) -> bytes:
         return encode_command(Command(self._requests.next_number(), word, arguments))
@@ -399,7 +383,9 @@ class Session:
             return
         number = self._requests.next_number()
         self._burst = max(self._burst - 1, 0)
-        self._ping_ns = now_ns + round(1e9 * (BURST_PERIOD_S if self._burst or not self._sure else PROBE_PERIOD_S))
+        self._ping_ns = now_ns + round(
+            1e9 * (BURST_PERIOD_S if self._burst or not self._sure else PROBE_PERIOD_S)
+        )
         self._pings = {n: sent for n, sent in self._pings.items() if now_ns - sent < PING_KEPT_NS}
         self._pings[number] = now_ns
         yield encode_command(Command(number, "ping"))
@@ -414,8 +400,3 @@ class Session:
             told = (str(STREAMS[name].id), str(order.next % (1 << 32)), *([f"{mask:x}"] if mask else []))
             yield self._line("ack", *told)
         self._to_ack.clear()
-
-
-def _damaged(decoder: Decoder) -> int:
-    counts = decoder.counts
-    return counts.bad_crc + counts.malformed + counts.too_short

@@ -33,6 +33,11 @@ class Counts(NamedTuple):
     late: int = 0  # good ones that filled an earlier gap
     missing: int = 0  # skipped by a sequence and not come since
 
+    @property
+    def bad(self) -> int:
+        """Frames that were damaged, in whatever way."""
+        return self.bad_crc + self.too_short + self.malformed
+
 
 @dataclass(frozen=True)
 class Samples:

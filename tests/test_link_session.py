@@ -1,0 +1,298 @@
+"""A session loses nothing and invents nothing: damage, unplugs, restarts, strange boards, in virtual time."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dexkit.link.news import Attached, Block, Gap, Heartbeat, Log, Refused, Reply, Silent
+from dexkit.link.playback import PlaybackBoard
+from dexkit.link.session import Session
+from dexkit.protocol.commands import decode_command
+from dexkit.protocol.frames import encode_frame
+from dexkit.protocol.tables import RING_S, SCHEMA_HASH
+from tests.kit import KINDS, Desk
+
+MS = 1_000_000
+
+
+def attached_desk(kind="pegboard", **options):
+    desk = Desk(kind, **options)
+    desk.session.start()
+    desk.plug()
+    assert desk.run(60, lambda: desk.session.attached)
+    return desk
+
+
+# ---- Nothing is lost -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_block_comes_once_and_in_order(kind):
+    desk = attached_desk(kind, blocks=40)
+    assert desk.run(5, lambda: desk.board.done)
+    assert desk.judge() == [{name: [40, 0] for name in KINDS[kind]}]
+    assert desk.session.counts.repeated == desk.session.counts.bad == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_damaged_bytes_cost_time_but_no_sample(kind):
+    desk = attached_desk(kind, blocks=200, damage=0.01, seed=2)
+    assert desk.run(40, lambda: desk.board.done)
+    assert desk.judge() == [{name: [200, 0] for name in KINDS[kind]}]
+    assert desk.session.counts.bad > 100
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(0.01, 3), st.floats(0.01, 6), st.integers(0, 3000)), max_size=5),
+    st.integers(0, 1000),
+    st.sampled_from([0.0, 0.002]),
+)
+def test_unplugs_at_any_byte_lose_nothing(unplugs, seed, damage):
+    desk = attached_desk(blocks=150, seed=seed, damage=damage)
+    for before_s, away_s, at_byte in unplugs:
+        desk.run(before_s)
+        desk.step(keep_bytes=at_byte)
+        desk.unplug()
+        desk.run(away_s)
+        desk.plug()
+    assert desk.run(60, lambda: desk.board.done)
+    assert desk.judge() == [{name: [150, 0] for name in KINDS["pegboard"]}]
+
+
+def test_samples_flow_again_within_two_seconds_of_a_plug():
+    desk = attached_desk()
+    for away_s in (0.1, 1.0, 15.0):
+        desk.unplug()
+        desk.run(away_s)
+        desk.plug()
+        before = len(desk.of(Block))
+        assert desk.run(2, lambda before=before: len(desk.of(Block)) > before)
+        desk.run(3)
+    assert desk.gaps() == []
+    assert desk.session.counts.boots == 1
+
+
+def test_what_the_ring_overwrote_is_a_gap_of_the_right_length():
+    desk = attached_desk(blocks=800)
+    desk.run(3)
+    desk.unplug()
+    desk.run(RING_S + 7)
+    desk.plug()
+    assert desk.run(60, lambda: desk.board.done)
+    (boot,) = desk.judge()
+    for name, (came, gone) in boot.items():
+        assert came + gone == 800, name
+        assert 100 < gone < 200, name
+    gaps = desk.gaps()
+    assert {gap.stream for gap in gaps} == set(KINDS["pegboard"])
+    assert len(gaps) == 2
+
+
+def test_a_board_that_starts_anew_is_started_again_and_the_gap_is_marked():
+    desk = attached_desk(blocks=100)
+    desk.run(2)
+    desk.power_up(boot=2)
+    assert desk.run(60, lambda: desk.board.done)
+    first, second = desk.judge()
+    assert second == {name: [100, 0] for name in KINDS["pegboard"]}
+    assert all(came > 20 and gone == 0 for came, gone in first.values())
+    assert [(gap.stream, gap.blocks) for gap in desk.gaps()] == [(name, None) for name in KINDS["pegboard"]]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(["unplug", "reset", "both"]), st.floats(0.01, 4)), max_size=6),
+    st.integers(0, 1000),
+    st.sampled_from([0.0, 0.001]),
+)
+def test_restarts_and_unplugs_in_any_order_mix_nothing(faults, seed, damage):
+    desk = attached_desk("coaster", seed=seed, damage=damage)
+    boot = 1
+    for fault, seconds in faults:
+        desk.run(seconds)
+        if fault != "reset":
+            desk.unplug()
+            desk.run(seconds / 2)
+        if fault != "unplug":
+            boot += 1
+            desk.power_up(boot)
+        if fault != "reset":
+            desk.plug()
+    before = len(desk.of(Block))
+    assert desk.run(20, lambda: len(desk.of(Block)) > before + 20)
+    boots = desk.judge()
+    # Resets that followed each other faster than the host could hear of them are one.
+    assert len(boots) <= boot
+    assert sum(gap.blocks is None for gap in desk.gaps()) <= len(boots) - 1
+    assert sum(boots[-1]["coaster/load"]) > 0
+
+
+def test_what_was_kept_for_an_earlier_host_is_no_gap():
+    desk = attached_desk(blocks=1000)
+    desk.run(3)
+    desk.unplug()
+    desk.run(30)
+    desk.session, desk.news = Session("PORT", number=9), []
+    desk.session.start()
+    desk.plug()
+    assert desk.run(60, lambda: desk.board.done)
+    (boot,) = desk.judge()
+    assert desk.gaps() == []
+    for came, before in boot.values():
+        assert came + before == 1000
+        assert before > 100
+
+
+def test_blocks_that_wait_come_out_at_the_end_with_their_gaps():
+    desk = attached_desk("coaster")
+    desk.run(1)
+    lost = desk.board.take(desk.tick_us)  # one block never arrives
+    while not lost:
+        desk.now_us += 10_000
+        lost = desk.board.take(desk.tick_us)
+    assert desk.run(0.5, lambda: desk.session.waiting)
+    desk.news += desk.session.finish()
+    assert [gap.blocks for gap in desk.gaps()] == [1]
+    desk.judge()
+
+
+# ---- Who is there ----------------------------------------------------------------------------------------
+
+
+def test_a_board_with_another_schema_is_refused_with_the_remedy_and_left_alone():
+    desk = Desk("coaster")
+    desk.board = PlaybackBoard("coaster", {}, schema="0" * 64)
+    desk.session.start()
+    desk.plug()
+    desk.run(3)
+    (refused,) = desk.news
+    assert isinstance(refused, Refused)
+    assert refused.reason.endswith("dexkit flash PORT")
+    assert desk.session.to_send(desk.now_ns) == b""
+
+
+@pytest.mark.parametrize("payload", [b"", b"[]", b"{}", b"\xff", b'{"object": 1, "uid": 2, "schema": null}'])
+def test_a_hello_that_cannot_be_read_is_refused(payload):
+    session = Session()
+    session.connected(0)
+    (news,) = session.received(encode_frame("hello", payload, sequence=0, tick_us=0), 1)
+    assert isinstance(news, Refused)
+    assert "dexkit flash" in news.reason
+
+
+def test_another_board_on_the_same_port_is_refused():
+    desk = attached_desk("coaster")
+    desk.unplug()
+    desk.uid = "another"
+    desk.power_up(boot=5)
+    desk.plug()
+    desk.run(2)
+    assert [type(news) for news in desk.news[-1:]] == [Refused]
+    assert "another" in desk.news[-1].reason
+
+
+def test_silence_is_told_once_and_ends():
+    desk = attached_desk("coaster")
+    silent, desk.board = desk.board, PlaybackBoard("coaster", {}, now_us=0)
+    desk.board.take = lambda now_us: b""
+    desk.run(10)
+    assert len(desk.of(Silent)) == 1
+    assert not desk.session.attached
+    desk.board = silent
+    assert desk.run(5, lambda: desk.session.attached)
+    desk.run(5)
+    assert len(desk.judge()) == 1
+    assert desk.gaps() == []
+
+
+# ---- Commands --------------------------------------------------------------------------------------------
+
+
+def test_a_command_is_repeated_until_it_is_answered_and_done_once():
+    desk = attached_desk("coaster", damage=0.005, seed=5)
+    done = []
+    do = desk.board._do
+    desk.board._do = lambda command, now_us: (done.append(command.number), do(command, now_us))
+    numbers = [desk.session.request("identify", timeout_s=60) for _ in range(20)]
+    assert desk.run(120, lambda: len([r for r in desk.of(Reply) if r.word == "identify"]) == 20)
+    replies = [r for r in desk.of(Reply) if r.word == "identify"]
+    assert [reply.number for reply in replies] == numbers
+    assert all("cannot identify" in reply.error for reply in replies)
+    assert [number for number in done if number in numbers] == numbers
+
+
+def test_a_command_without_an_answer_ends_in_words():
+    desk = attached_desk("coaster")
+    desk.board.give = lambda data, now_us: None
+    number = desk.session.request("tare", "load_n", timeout_s=1.0)
+    assert desk.run(2, lambda: any(reply.number == number for reply in desk.of(Reply)))
+    (reply,) = [reply for reply in desk.of(Reply) if reply.number == number]
+    assert not reply.ok
+    assert "did not answer `tare`" in reply.error
+
+
+def test_a_command_outlives_an_unplug():
+    desk = attached_desk("coaster")
+    number = desk.session.request("identify")
+    desk.unplug()
+    desk.run(20)
+    desk.plug()
+    assert desk.run(2, lambda: any(reply.number == number for reply in desk.of(Reply)))
+
+
+def test_the_lines_are_sound_commands_and_a_probe_is_never_written_twice():
+    desk = attached_desk("cup")
+    lines = []
+    give = desk.board.give
+    desk.board.give = lambda data, now_us: (lines.extend(data.splitlines()), give(data, now_us))
+    desk.run(20)
+    commands = [decode_command(line) for line in lines]
+    pings = [command.number for command in commands if command.word == "ping"]
+    assert len(pings) == len(set(pings)) >= 20
+    acks = [command for command in commands if command.word == "ack"]
+    assert 100 < len(acks) <= 2 * 20 / 0.1 + 2
+    assert len(desk.of(Heartbeat)) >= 19
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.binary(max_size=300),
+    st.binary(max_size=60),
+    st.sampled_from(["reply", "log", "pong", "gone", "heartbeat"]),
+)
+def test_nothing_that_a_board_says_breaks_a_session(noise, payload, message):
+    session = Session(number=1)
+    session.connected(0)
+    facts = {
+        "object": "cup",
+        "uid": "1",
+        "firmware": "x",
+        "schema": SCHEMA_HASH,
+        "boot": 3,
+        "streams": {"cup/load": 320},
+    }
+    frames = [
+        encode_frame("hello", json.dumps(facts).encode(), sequence=0, tick_us=0),
+        encode_frame(message, payload, sequence=1, tick_us=5),
+        noise + b"\0",
+        encode_frame("log", b"still here", sequence=2, tick_us=6),
+    ]
+    news = [n for k, frame in enumerate(frames) for n in session.received(frame, k * MS)]
+    session.to_send(10 * MS)
+    assert isinstance(news[0], Attached)
+    assert Log("still here") in news
+
+
+def test_a_block_carries_its_tick_across_wraps():
+    desk = Desk("coaster")
+    desk.power_up(boot=1, age_us=2**32 - 3_000_000)
+    desk.session.start()
+    desk.plug()
+    desk.run(10)
+    ticks = [block.tick_us for block in desk.of(Block)]
+    assert ticks == sorted(ticks)
+    assert ticks[-1] > 2**32
+    assert len(desk.of(Gap)) == 0

@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORE := $(wildcard native/src/*.[ch] native/include/*.h host/build_core.py setup.py)
 
-.PHONY: help setup build test lint bench fuzz soak demo docs generate clean
+.PHONY: help setup build test lint bench fuzz damage clock-trials demo docs generate clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -46,8 +46,12 @@ bench: $(VENV)/.bench ## race dexkit against its peers and print one table
 fuzz: $(VENV)/.dev ## throw damaged bytes (minutes) and odd samples (an hour) at the C core
 	$(BIN)/python -m tests.fuzz
 
-soak: $(VENV)/.dev ## damage a recording at every byte, in every way: some twenty minutes
+damage: $(VENV)/.dev ## damage a recording at every byte, in every way: some twenty minutes
 	$(BIN)/python -m tests.damage
+
+TRIALS ?= 1000
+clock-trials: $(VENV)/.dev ## say how far sample times are off over TRIALS=1000 simulated half hours
+	$(BIN)/python -m tests.clock_world $(TRIALS)
 
 demo: $(VENV)/.base ## score three simulated tests and make a page to look at
 	$(BIN)/dexkit demo

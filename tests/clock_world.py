@@ -1,10 +1,13 @@
 """A simulated line between a host and a board whose clock is known exactly: the truth for a fitted clock."""
 
+import sys
 from dataclasses import dataclass
+from multiprocessing import Pool
 
 import numpy as np
 
-from dexkit.link.clock import BURST, BURST_PERIOD_S, PROBE_PERIOD_S
+from dexkit.link.clock import BURST, BURST_PERIOD_S, PROBE_PERIOD_S, Clock, Timeline
+from dexkit.recording.clock_fit import refit
 
 HALF_HOUR_S = 1800.0
 HOUR_NS = 3_600_000_000_000
@@ -91,3 +94,60 @@ def world(seed: int, *, half_hours: float = 1.0) -> World:
         np.searchsorted(back_s, moments_s),
         slept,
     )
+
+
+@dataclass(frozen=True)
+class Errors:
+    """How far the times given to samples in one half hour were off."""
+
+    live_s: np.ndarray  # by the clock as it was known when each came
+    read_s: np.ndarray  # by the fit of all probes, afterwards
+    clock: Clock
+    world: World
+
+
+def half_hour_errors(seed: int) -> Errors:
+    """Let a clock live through one half hour, then fit it again as reading does."""
+    half_hour, clock = world(seed), Clock()
+    first = np.searchsorted(half_hour.samples_after, np.arange(len(half_hour.sent_ns) + 2))
+    wire = (half_hour.sent_ns, half_hour.tick_us, half_hour.received_ns, half_hour.wall_ns)
+    start_ns = int(half_hour.sent_ns[0])
+    timeline, live_s, board_s, stood_s = Timeline(clock, start_ns), [], [], []
+    for i, probe in enumerate(zip(*(numbers.tolist() for numbers in wire), strict=True)):
+        timeline.probe(clock.probe(*probe))
+        for j in range(first[i + 1], first[i + 2]):
+            board_us = clock.unwrap(int(half_hour.samples_us[j]) % 2**32)
+            live_s.append(1e-9 * clock.host_time_of(board_us) - half_hour.samples_s[j])
+            board_s.append(timeline.t_s(board_us))
+            stood_s.append(1e-9 * clock.stood_ns)
+    rows = timeline.rows()[1:]  # the first says only where the board's time begins
+    offset_s, round_trip_s, _ = rows[:, 1:].astype(np.float32).astype(np.float64).T
+    fit = refit(rows[:, 0], offset_s, round_trip_s, (board_s[0], board_s[-1]))
+    # Where the host's clock stood still, a recording's time goes on; that is taken off again.
+    host_s = fit.host_s(np.array(board_s)) - stood_s + 1e-9 * start_ns
+    return Errors(np.array(live_s), host_s - half_hour.samples_s, clock, half_hour)
+
+
+def main(trials: int) -> None:
+    """Print in one line how far times are off over many half hours."""
+    with Pool(2) as pool:
+        found = pool.map(_errors_us, range(trials), chunksize=4)
+    words = []
+    for name, errors_us in zip(("live", "read"), zip(*found, strict=True), strict=True):
+        all_us = np.concatenate(errors_us).astype(np.float64)
+        rms, tail, most = (
+            np.sqrt(np.mean(all_us**2)),
+            np.quantile(np.abs(all_us), 0.999),
+            np.abs(all_us).max(),
+        )
+        words.append(f"{name} rms {rms / 1e3:.3f} ms, p99.9 {tail / 1e3:.3f} ms, most {most / 1e3:.2f} ms")
+    print(f"{trials} half hours: {'; '.join(words)}")
+
+
+def _errors_us(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    found = half_hour_errors(seed)
+    return (1e6 * found.live_s).astype(np.float32), (1e6 * found.read_s).astype(np.float32)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)

@@ -74,7 +74,7 @@ def _boots(probes: Stream, streams: list[Stream]) -> list[tuple[float, Refit | N
     begun = probes.t_s[~np.isfinite(probes.values[:, 1])]
     ends_s = [float(stream.t_s[-1]) for stream in [probes, *streams] if len(stream.t_s)]
     first_s = min((float(stream.t_s[0]) for stream in [probes, *streams] if len(stream.t_s)), default=0.0)
-    edges = [first_s, *begun[begun > first_s].tolist(), max(ends_s, default=0.0) + 1.0]
+    edges = [first_s, *begun[1:].tolist(), max(ends_s, default=0.0) + 1.0]
     found: list[tuple[float, Refit | None]] = []
     for begin_s, end_s in itertools.pairwise(edges):
         inside = (probes.t_s >= begin_s) & (probes.t_s < end_s) & np.isfinite(probes.values[:, 1])

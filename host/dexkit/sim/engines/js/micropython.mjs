@@ -1,0 +1,69 @@
+// MicroPython (WebAssembly) as a virtual board: the firmware's files in its memory, the desk behind `_pipe`.
+// Arguments: packages folder, board's flash, start script, heap in bytes, then `folder=place` for each folder
+// of sources. What a program writes to the flash goes to the host's folder at once.
+import fs from "node:fs";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { exchange } from "./pipe.mjs";
+
+const [packages, flash, start, heapsize, ...sources] = process.argv.slice(2);
+
+// The package does not export its memory: catch it where it is made.
+let memory;
+const instantiate = WebAssembly.instantiate;
+WebAssembly.instantiate = async (...given) => {
+  const made = await instantiate(...given);
+  const exported = Object.values((made.instance ?? made).exports);
+  memory = exported.find((value) => value instanceof WebAssembly.Memory);
+  return made;
+};
+const module = path.join(packages, "@micropython/micropython-webassembly-pyscript/micropython.mjs");
+const { loadMicroPython } = await import(pathToFileURL(module).href);
+const say = (line) => fs.writeSync(2, line + "\n");
+const python = await loadMicroPython({ heapsize: +heapsize, pystack: 16384, stdout: say, stderr: say });
+const files = python.FS;
+
+function copyIn(from, to) {
+  files.mkdirTree(to);
+  for (const entry of fs.readdirSync(from, { withFileTypes: true })) {
+    const [source, target] = [path.join(from, entry.name), path.posix.join(to, entry.name)];
+    if (entry.isDirectory()) {
+      if (entry.name !== "__pycache__") copyIn(source, target);
+    } else files.writeFile(target, fs.readFileSync(source));
+  }
+}
+
+/** After the file system did `name`, do `then(path, ...)` for paths of the flash to the host's folder. */
+function mirror(name, then) {
+  const plain = files[name];
+  files[name] = (...given) => {
+    const answer = plain.call(files, ...given);
+    const places = given.filter((value) => typeof value === "string");
+    if (places.every((place) => place.startsWith("/"))) then(...places.map((place) => path.join(flash, place)));
+    return answer;
+  };
+}
+
+for (const source of sources) {
+  const [folder, place] = source.split("=");
+  copyIn(folder, place);
+}
+copyIn(flash, "/");
+mirror("mkdir", (place) => fs.mkdirSync(place, { recursive: true }));
+mirror("rmdir", (place) => fs.rmdirSync(place));
+mirror("unlink", (place) => fs.unlinkSync(place));
+mirror("rename", (from, to) => fs.renameSync(from, to));
+const close = files.close;
+files.close = (stream) => {
+  const writes = (stream.flags & 3) !== 0 && files.isFile(stream.node.mode);
+  close.call(files, stream);
+  if (writes) fs.writeFileSync(path.join(flash, stream.path), files.readFile(stream.path));
+};
+
+python.registerJsModule("_pipe", { exchange: (at, length) => exchange(new Uint8Array(memory.buffer), at, length) });
+try {
+  python.runPython(fs.readFileSync(start, "utf8"));
+} catch (error) {
+  say(String(error.message ?? error));
+  process.exitCode = 1;
+}

@@ -11,16 +11,6 @@ import struct
 import ops
 from _desk import call
 
-try:
-    from micropython import heap_lock, heap_unlock
-except ImportError:
-
-    def heap_lock():
-        """Lock nothing: there is no such heap here."""
-        return 0
-
-    heap_unlock = heap_lock
-
 #: A look at the clock takes about this long on an RP2040.
 TICK_US = 2
 #: From an edge to the first line of its hard handler.
@@ -48,26 +38,19 @@ _soft = []
 
 def request(op, a=0, b=0, data=b""):
     """Ask the desk; return the result and the bytes of its answer. Handlers of what came due have run."""
-    locks = 0
-    while heap_unlock():
-        locks += 1
-    try:
-        spent_us = 0 if clock.in_handler else clock.spent_us
-        reply = call(struct.pack(ops.REQUEST, op, spent_us, a, b) + data)
-        ticks, left_us, result, flags, events = struct.unpack_from(ops.REPLY, reply, 0)
-        at = ops.REPLY_BYTES
-        for _ in range(events):
-            _due.append(struct.unpack_from(ops.EVENT, reply, at))
-            at += ops.EVENT_BYTES
-        if not clock.in_handler:
-            clock.ticks, clock.spent_us, clock.left_us = ticks, 0, left_us
-            _handle()
-        if flags & ops.INTERRUPTED:
-            raise KeyboardInterrupt
-        return result, reply[at:]
-    finally:
-        for _ in range(locks):
-            heap_lock()
+    spent_us = 0 if clock.in_handler else clock.spent_us
+    reply = call(struct.pack(ops.REQUEST, op, spent_us, a, b) + data)
+    ticks, left_us, result, flags, events = struct.unpack_from(ops.REPLY, reply, 0)
+    at = ops.REPLY_BYTES
+    for _ in range(events):
+        _due.append(struct.unpack_from(ops.EVENT, reply, at))
+        at += ops.EVENT_BYTES
+    if not clock.in_handler:
+        clock.ticks, clock.spent_us, clock.left_us = ticks, 0, left_us
+        _handle()
+    if flags & ops.INTERRUPTED:
+        raise KeyboardInterrupt
+    return result, reply[at:]
 
 
 def ticks_us():

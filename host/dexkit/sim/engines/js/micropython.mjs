@@ -1,12 +1,12 @@
 // MicroPython (WebAssembly) as a virtual board: the firmware's files in its memory, the desk behind `_pipe`.
-// Arguments: packages folder, board's flash, start script, heap in bytes, then `folder=place` for each folder
-// of sources. What a program writes to the flash goes to the host's folder at once.
+// Arguments: packages folder, board's flash, start script, module to run, heap in bytes, then `from=to` for each
+// file or folder of sources. What a program writes to the flash goes to the host's folder at once.
 import fs from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { exchange } from "./pipe.mjs";
 
-const [packages, flash, start, heapsize, ...sources] = process.argv.slice(2);
+const [packages, flash, start, program, heapsize, ...sources] = process.argv.slice(2);
 
 // The package does not export its memory: catch it where it is made.
 let memory;
@@ -24,13 +24,11 @@ const python = await loadMicroPython({ heapsize: +heapsize, pystack: 16384, stdo
 const files = python.FS;
 
 function copyIn(from, to) {
+  if (path.basename(from) === "__pycache__") return;
+  files.mkdirTree(path.posix.dirname(to));
+  if (fs.statSync(from).isFile()) return files.writeFile(to, fs.readFileSync(from));
   files.mkdirTree(to);
-  for (const entry of fs.readdirSync(from, { withFileTypes: true })) {
-    const [source, target] = [path.join(from, entry.name), path.posix.join(to, entry.name)];
-    if (entry.isDirectory()) {
-      if (entry.name !== "__pycache__") copyIn(source, target);
-    } else files.writeFile(target, fs.readFileSync(source));
-  }
+  for (const name of fs.readdirSync(from)) copyIn(path.join(from, name), path.posix.join(to, name));
 }
 
 /** After the file system did `name`, do `then(path, ...)` for paths of the flash to the host's folder. */
@@ -45,8 +43,7 @@ function mirror(name, then) {
 }
 
 for (const source of sources) {
-  const [folder, place] = source.split("=");
-  copyIn(folder, place);
+  copyIn(...source.split("="));
 }
 copyIn(flash, "/");
 mirror("mkdir", (place) => fs.mkdirSync(place, { recursive: true }));
@@ -60,7 +57,10 @@ files.close = (stream) => {
   if (writes) fs.writeFileSync(path.join(flash, stream.path), files.readFile(stream.path));
 };
 
-python.registerJsModule("_pipe", { exchange: (at, length) => exchange(new Uint8Array(memory.buffer), at, length) });
+python.registerJsModule("_pipe", {
+  program,
+  exchange: (at, length) => exchange(new Uint8Array(memory.buffer), at, length),
+});
 try {
   python.runPython(fs.readFileSync(start, "utf8"));
 } catch (error) {

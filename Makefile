@@ -21,6 +21,13 @@ $(VENV)/.dev: $(VENV)/.base
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
+# Node's packages for the outer rings; without a network their tests say so and are skipped.
+$(VENV)/.rings: $(VENV)/.dev host/dexkit/sim/engines/js/package-lock.json
+	command -v node >/dev/null && command -v npm >/dev/null || \
+		$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[rings]'
+	$(BIN)/python -m dexkit.sim.engines.node
+	@touch $@
+
 $(VENV)/.bench: $(VENV)/.base
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@touch $@
@@ -29,7 +36,7 @@ setup: $(VENV)/.dev ## make .venv with all that development needs
 
 build: $(VENV)/.base ## compile the C core and install dexkit into .venv
 
-test: $(VENV)/.dev ## run all tests
+test: $(VENV)/.rings ## run all tests
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.dev ## check style, types and generated files

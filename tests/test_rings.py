@@ -1,10 +1,9 @@
 """The outer rings: the same program on MicroPython itself sends what it sends on CPython, byte for byte."""
 
-import tomllib
-
 import pytest
 
 from dexkit.errors import DexkitError
+from dexkit.hardware import load
 from dexkit.sim import make_scene
 from dexkit.sim.build import make_desk
 from dexkit.sim.desk import PowerOff
@@ -13,20 +12,6 @@ from dexkit.sim.engines.micropython import MicroPython
 from dexkit.sim.feed import Stage
 from dexkit.sim.loader import Loader
 
-COASTER = """
-object = "coaster"
-[bus.0]
-sda_pin = 4
-scl_pin = 5
-hz = 400_000
-[sensor.plate]
-chip = "nau7802"
-bus = 0
-address = 0x2A
-ready_pin = 10
-stream = "coaster/load"
-channels = ["load_n"]
-"""
 #: Pins, edges, a timer, a bus, the clock, the console, chance, flash: everything that leaves the interpreter.
 PROGRAM = """
 import machine, os, sys, time
@@ -34,7 +19,8 @@ bus = machine.I2C(0, scl=machine.Pin(5), sda=machine.Pin(4), freq=400000)
 for register, value in ((0, 1), (0, 6), (0, 0x16), (1, 0x27), (2, 0x70)):
     bus.writeto_mem(0x2A, register, bytes([value]))
 ticks = []
-machine.Pin(10, machine.Pin.IN).irq(lambda pin: ticks.append(time.ticks_us()), machine.Pin.IRQ_RISING, hard=True)
+ready = machine.Pin(10, machine.Pin.IN)
+ready.irq(lambda pin: ticks.append(time.ticks_us()), machine.Pin.IRQ_RISING, hard=True)
 beats = []
 machine.Timer(mode=machine.Timer.PERIODIC, freq=200, callback=lambda timer: beats.append(time.ticks_us()))
 buffer = bytearray(3)
@@ -76,7 +62,7 @@ def run(engine, scene, flash, program):
     """Run a program on a fresh coaster; return what it sent."""
     flash.mkdir(exist_ok=True)
     (flash / "main.py").write_text(program)
-    desk, _ = make_desk(scene, tomllib.loads(COASTER), Stage(scene.duration_s), object_kind="coaster")
+    desk, _ = make_desk(load("coaster"), scene.worlds["coaster"], Stage(scene.duration_s))
     sent = bytearray()
     desk.on_sent = sent.extend
     engine(desk, flash).run("main")
@@ -99,7 +85,7 @@ def test_a_locked_heap_tells_who_allocates(tmp_path, coaster, needs_node):
 
 def test_power_off_ends_the_child(tmp_path, coaster, needs_node):
     (tmp_path / "main.py").write_text("import machine\nwhile True:\n    machine.idle()\n")
-    desk, _ = make_desk(coaster, tomllib.loads(COASTER), Stage(1.0), object_kind="coaster")
+    desk, _ = make_desk(load("coaster"), coaster.worlds["coaster"], Stage(1.0))
     desk.power_off()
     with pytest.raises(PowerOff):
         MicroPython(desk, tmp_path).run("main")

@@ -1,1 +1,1 @@
-"""Engines: how a virtual board's Python is run beyond CPython: MicroPython itself, and the official Pico image."""
+"""What runs a virtual board's Python beyond CPython: MicroPython itself, and the official Pico image."""

@@ -1,8 +1,8 @@
-"""The MicroPython ring: the same sources on MicroPython itself (WebAssembly, run by Node), before the same desk.
+"""The MicroPython ring: the same sources on MicroPython itself (WebAssembly in Node), before the same desk.
 
 The child asks, the desk answers, one request at a time, so time and bytes are those of the CPython ring. Not
-there: native and viper code, a heap of the board's size (memory grows), and garbage is collected only when the
-program ends; the Pico ring has all three.
+there: native and viper code, a heap of the board's size (memory grows), and garbage is collected only when
+the program ends; the Pico ring has all three.
 """
 
 import importlib.util
@@ -86,7 +86,9 @@ class MicroPython:
                 code = child.wait()
                 reader.join()
         if code:
-            raise ProgramError(b"".join(said).decode(errors="replace").strip() or f"MicroPython ended: {code}")
+            raise ProgramError(
+                b"".join(said).decode(errors="replace").strip() or f"MicroPython ended: {code}"
+            )
 
 
 def answer(board: MicroPython, asked: int, told: int) -> None:

@@ -1,4 +1,4 @@
-"""The way from MicroPython (WebAssembly) to its desk: one fixed piece of memory that requests and answers cross."""
+"""The way from MicroPython (WebAssembly) to its desk: a piece of memory that requests and answers cross."""
 
 import uctypes
 from _pipe import exchange

@@ -5,11 +5,11 @@ the heap's lock and the compiler are MicroPython's own.
 """
 
 import builtins
-import micropython
 import os
 import sys
 
 import _pipe
+import micropython
 
 sys.path[:] = ["/board", "", "/lib"]
 for name in ("micropython", "gc", "machine", "neopixel", "select", "time"):

@@ -21,7 +21,9 @@ from dexkit.report.page import write_index, write_page
 from dexkit.report.terminal import print_table
 from dexkit.score.rescore import dask, pool, rescore
 from dexkit.score.scoring import as_json, score_file
-from dexkit.sim import make_scene
+from dexkit.sim import SEVERITIES, make_scene
+from dexkit.sim.ends import PtyEnd, SocketEnd
+from dexkit.sim.virtual import ENGINES, VirtualBoard
 
 app = typer.Typer(
     name="dexkit",
@@ -158,6 +160,29 @@ def rescore_folder(
     print(f"{done.scored} scored, {done.kept} kept, {len(done.failures)} failed: {out}")
     if done.failures:
         raise typer.Exit(1)
+
+
+@app.command("sim")
+def simulate(
+    object_kind: Annotated[str, typer.Option("--object", help="cup, coaster, button_board or pegboard")],
+    person: Annotated[str, typer.Option(help="who uses it: " + ", ".join(SEVERITIES))] = "moderate",
+    seed: Annotated[int, typer.Option(help="which person, which luck, which board")] = 1,
+    engine: Annotated[str, typer.Option(help="what runs its firmware: " + ", ".join(ENGINES))] = "cpython",
+    port_link: Annotated[Path | None, typer.Option(help="a name for its port that stays")] = None,
+    tcp: Annotated[int | None, typer.Option(help="a socket:// port instead; 0 takes any")] = None,
+    again_s: Annotated[float | None, typer.Option(help="rest after which the person begins again")] = None,
+) -> None:
+    """Switch a virtual board on: a port of this machine, behind it the firmware and a person.
+
+    The person begins one second after the host has asked for samples. Ctrl-C ends it.
+    """
+    with (
+        VirtualBoard(object_kind, person, seed, engine=engine, paced=True, repeat_s=again_s) as board,
+        PtyEnd(board, port_link) if tcp is None else SocketEnd(board, tcp) as end,
+    ):
+        print(f"The {object_kind.replace('_', ' ')} is at {end.url}")
+        print(f"Record it: dexkit record --port {end.url} --out FILE.mcap; Ctrl-C ends it.", flush=True)
+        board.wait()
 
 
 #: The demonstration: what to simulate and what the file is called.

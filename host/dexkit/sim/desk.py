@@ -324,7 +324,7 @@ class Desk:
             ops.PIN_SET: self._set_pin,
             ops.PIN_WATCH: self._watch,
             ops.TIMER: self._set_timer,
-            ops.POLL: lambda a, b, data: (len(self._inbox), b""),
+            ops.POLL: lambda a, b, data: (2 * len(self._inbox) + self._has_room(), b""),
             ops.READ: self._read,
             ops.WRITE: self._write,
             ops.LIGHTS: self._show,
@@ -423,6 +423,9 @@ class Desk:
         self._go_on(self.now_us + USB_US_PER_BYTE * len(data))
         self.on_sent(data)
         return len(data), b""
+
+    def _has_room(self) -> bool:
+        return not self.attached or self.host_reads or self._unread < USB_BYTES
 
     def _show(self, pin: int, b: int, data: bytes) -> tuple[int, bytes]:
         self.lights[pin] = data

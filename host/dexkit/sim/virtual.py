@@ -8,6 +8,7 @@ The person waits until the board is told to `start`, and begins START_S later; a
 finds the person at the beginning again.
 """
 
+import contextlib
 import ctypes
 import random
 import tempfile
@@ -32,6 +33,9 @@ from dexkit.sim.scene import Scene, make_scene
 START_S = 1.0
 #: A board from which nothing is heard for so long, by the wall clock, hangs.
 HANGS_S = 5.0
+
+#: What can run a board's firmware.
+ENGINES = ("cpython",)
 
 #: Runs one boot of a board: desk, flash folder. Returns when the program has ended.
 Engine = Callable[[Desk, Path], None]
@@ -137,6 +141,7 @@ class VirtualBoard:
         clock_ppm: float = 0.0,
         ticks_start_us: int = 0,
     ) -> None:
+        self._engine = engine_of(engine, object_kind, program)
         self.scene = scene or make_scene(object_kind, person, seed)
         self.stage = Stage(self.scene.duration_s, repeat_s, clock_ppm)
         self.desk, self.chips = make_desk(
@@ -152,7 +157,6 @@ class VirtualBoard:
         self.line = line or Line()
         self._own_flash = tempfile.TemporaryDirectory(prefix="dexkit-flash-") if flash is None else None
         self.flash = Path(self._own_flash.name) if self._own_flash else Path(flash or "")
-        self._engine = engine_of(engine, object_kind, program)
         self._thread: threading.Thread | None = None
         self._sink: Sink | None = None
         self._sent = bytearray()
@@ -259,6 +263,21 @@ class VirtualBoard:
         """Time since power-up as the world counts it."""
         return self.desk.now_us * self.stage.world_s_per_us
 
+    def wait(self) -> None:
+        """Wait while a paced board runs; return at Ctrl-C or when its engine has left.
+
+        A program that hangs is reset by its watchdog, if one is on.
+        """
+        asked = -1
+        with contextlib.suppress(KeyboardInterrupt):
+            while self._thread is not None and self._thread.is_alive():
+                self._thread.join(HANGS_S)
+                if asked == self.desk.requests and self.desk.bite():
+                    self._strike(Bite)
+                asked = self.desk.requests
+        if self.failure is not None:
+            raise self.failure
+
     # -------------------------------------------------------------------------------------------- line
 
     def attach(self, sink: Sink | None = None) -> None:
@@ -330,9 +349,11 @@ def engine_of(name: str, object_kind: str, program: str | None = None) -> Engine
     """
     if object_kind not in OBJECT_ID:
         raise InputError(f"There is no object {object_kind!r}. Use one of: {', '.join(OBJECT_ID)}.")
-    if name == "cpython":
-        return CPython(program or firmware_program(object_kind))
-    raise InputError(f"There is no engine {name!r}. Probably it is misspelt. Use one of: cpython.")
+    if name not in ENGINES:
+        raise InputError(
+            f"There is no engine {name!r}. Probably it is misspelt. Use one of: {', '.join(ENGINES)}."
+        )
+    return CPython(program or firmware_program(object_kind))
 
 
 def firmware_program(object_kind: str) -> str:

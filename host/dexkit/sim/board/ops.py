@@ -27,7 +27,7 @@ PIN_SET = 5
 PIN_WATCH = 6
 #: a number, b period in us, 0 ends it; data one byte: 1 periodic.
 TIMER = 7
-#: The result is the number of bytes from the host that wait.
+#: The result is twice the bytes from the host that wait, and 1 more when there is room for bytes to it.
 POLL = 8
 #: a bytes at most; answers with them, without waiting.
 READ = 9

@@ -24,12 +24,12 @@ class _Poll:
     def poll(self, timeout=-1):
         """Return [(stream, what is ready)], waiting at most `timeout` ms; -1: for ever."""
         while True:
-            waiting = request(ops.POLL)[0]
+            state = request(ops.POLL)[0]
+            flags = (POLLIN if state >> 1 else 0) | (POLLOUT if state & 1 else 0)
             ready = []
             for stream, mask in self._streams:
-                what = stream.ready(waiting) & mask
-                if what:
-                    ready.append((stream, what))
+                if flags & mask:
+                    ready.append((stream, flags & mask))
             if ready or timeout == 0:
                 return ready
             slept_us = request(ops.SLEEP, 1000, 1)[0]

@@ -10,10 +10,6 @@ _PIECE = 512
 class _Bytes:
     """Bytes from and to the host."""
 
-    def ready(self, waiting):
-        """Return what poll says: readable when bytes wait, always writable."""
-        return 5 if waiting else 4
-
     def read(self, count=-1):
         """Return `count` bytes, waiting for them."""
         data = b""

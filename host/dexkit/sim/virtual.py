@@ -25,6 +25,7 @@ from dexkit.protocol.tables import OBJECT_ID
 from dexkit.sim.build import make_desk
 from dexkit.sim.chips.chip import FAULTS
 from dexkit.sim.desk import Bite, Desk, PowerOff, Reset
+from dexkit.sim.engines.micropython import MicroPython
 from dexkit.sim.feed import Stage
 from dexkit.sim.loader import Loader
 from dexkit.sim.scene import Scene, make_scene
@@ -33,9 +34,6 @@ from dexkit.sim.scene import Scene, make_scene
 START_S = 1.0
 #: A board from which nothing is heard for so long, by the wall clock, hangs.
 HANGS_S = 5.0
-
-#: What can run a board's firmware.
-ENGINES = ("cpython",)
 
 #: Runs one boot of a board: desk, flash folder. Returns when the program has ended.
 Engine = Callable[[Desk, Path], None]
@@ -353,7 +351,7 @@ def engine_of(name: str, object_kind: str, program: str | None = None) -> Engine
         raise InputError(
             f"There is no engine {name!r}. Probably it is misspelt. Use one of: {', '.join(ENGINES)}."
         )
-    return CPython(program or firmware_program(object_kind))
+    return ENGINES[name](program or firmware_program(object_kind))
 
 
 def firmware_program(object_kind: str) -> str:
@@ -380,3 +378,7 @@ class CPython:
             loader = Loader(desk, flash, [firmware, firmware / "compat"])
             loader.run_main(self.program)
             loader.prompt()
+
+
+#: What can run a board's firmware; each is made from the source of its main program.
+ENGINES: dict[str, Callable[[str], Engine]] = {"cpython": CPython, "micropython": MicroPython}

@@ -7,13 +7,14 @@ the program ends; the Pico ring has all three.
 
 import importlib.util
 import os
+import select
 import struct
 import subprocess
 import tempfile
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 
+from dexkit import kit_files
 from dexkit.errors import DexkitError
 from dexkit.sim.desk import Desk
 from dexkit.sim.engines import node
@@ -22,103 +23,100 @@ from dexkit.sim.loader import BOARD, DRIVERS
 GROUND = Path(__file__).parent / "ground"
 #: What MicroPython finds under the name of one of its own modules would be its own; these stand aside.
 _BUILT_IN = ("gc", "machine", "micropython", "neopixel", "select", "time")
+#: A child that asks nothing is looked at this often.
+LOOK_S = 0.2
 
 
 class ProgramError(DexkitError):
-    """The board's program ended with an error; the message is its traceback."""
+    """MicroPython itself broke; the message is what it said."""
 
 
 class MicroPython:
-    """Runs firmware on MicroPython for one desk.
+    """The engine that is MicroPython itself.
 
     Parameters
     ----------
-    desk
-        The board's surroundings.
-    flash
-        Folder that is the board's flash; what the program writes is there at once.
-    sources
-        Further folders to import from, after the flash; `.py` or `.mpy`.
+    program
+        Source of the main program, where the flash has none.
     heap_bytes
         What the heap begins with.
+
+    Raises
+    ------
+    InputError
+        Where Node or its packages are missing.
     """
 
-    def __init__(
-        self, desk: Desk, flash: Path, sources: Sequence[Path] = (), heap_bytes: int = 192 * 1024
-    ) -> None:
-        self.desk, self.flash, self.sources, self.heap_bytes = desk, flash, list(sources), heap_bytes
-        #: Requests answered so far.
-        self.requests = 0
+    def __init__(self, program: str, heap_bytes: int = 192 * 1024) -> None:
+        self.program, self.heap_bytes = program, heap_bytes
+        self._command = node.command("micropython.mjs")
 
-    def run(self, name: str) -> None:
-        """Import a module of the firmware by its name, as `import name` on the board does.
+    def __call__(self, desk: Desk, flash: Path) -> None:
+        """Run one boot: main.py of the flash or the program, then a bare prompt.
 
         Raises
         ------
         PowerOff
             When the board loses its power or resets.
         ProgramError
-            When the program ends with an error.
-        InputError
-            Where Node or its packages are missing.
+            When MicroPython itself breaks.
         """
-        with tempfile.TemporaryDirectory() as folder:
-            line = [*node.command("micropython.mjs"), str(self.flash), str(GROUND / "start.py"), name]
-            line += [str(self.heap_bytes), f"{_board_files(Path(folder))}=/board"]
-            line += [f"{source}=/" for source in self.sources]
-            line += [f"{path}=/lib/{path.name}" for path in map(_driver, DRIVERS) if path]
-            self._serve(line)
+        while True:
+            with tempfile.TemporaryDirectory() as folder:
+                self._boot(desk, flash, Path(folder))
 
-    def _serve(self, line: list[str]) -> None:
+    def _boot(self, desk: Desk, flash: Path, ground: Path) -> None:
+        for path in (*BOARD.glob("*.py"), *GROUND.glob("*.py")):
+            (ground / (f"board_{path.name}" if path.stem in _BUILT_IN else path.name)).write_bytes(
+                path.read_bytes()
+            )
+        (ground / "program.py").write_text(self.program, encoding="utf-8")
+        firmware = kit_files.folder("firmware")
+        copies = [(firmware, "/"), (firmware / "compat", "/"), (ground, "/board")]
+        copies += [(path, f"/lib/{path.name}") for path in map(_driver, DRIVERS) if path]
+        line = [*self._command, str(flash), str(self.heap_bytes)]
+        line += [f"{source}={place}" for source, place in copies if source.exists()]
         pipe = subprocess.PIPE
         with subprocess.Popen(line, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0) as child:
             assert child.stdin and child.stdout and child.stderr
             said: list[bytes] = []
-            reader = threading.Thread(target=lambda: said.extend(child.stderr or ()), daemon=True)
-            reader.start()
+            listener = threading.Thread(target=said.extend, args=(child.stderr,), daemon=True)
+            listener.start()
             try:
-                answer(self, child.stdout.fileno(), child.stdin.fileno())
+                _serve(desk, child.stdout.fileno(), child.stdin.fileno())
             except BaseException:
                 child.kill()
                 raise
             finally:
                 child.stdin.close()
                 code = child.wait()
-                reader.join()
+                listener.join()
         if code:
-            raise ProgramError(
-                b"".join(said).decode(errors="replace").strip() or f"MicroPython ended: {code}"
-            )
+            words = b"".join(said).decode(errors="replace").strip()
+            raise ProgramError(f"MicroPython ended with {code}: {words}")
 
 
-def answer(board: MicroPython, asked: int, told: int) -> None:
+def _serve(desk: Desk, asked: int, told: int) -> None:
     """Answer a child's requests until it ends."""
     while True:
-        message = _read(asked, 4)
-        if len(message) < 4:
+        head = _read(asked, 4)
+        if len(head) < 4:
             return
-        request = _read(asked, struct.unpack("<I", message)[0])
-        reply = board.desk.call(request)
-        board.requests += 1
+        reply = desk.call(_read(asked, struct.unpack("<I", head)[0]))
         os.write(told, struct.pack("<I", len(reply)) + reply)
 
 
 def _read(pipe: int, count: int) -> bytes:
+    """Read so many bytes, fewer at the end; a thread that waits here can be struck."""
     data = b""
     while len(data) < count:
+        while not select.select([pipe], [], [], LOOK_S)[0]:
+            pass
         more = os.read(pipe, count - len(data))
         if not more:
             break
         data += more
     return data
-
-
-def _board_files(folder: Path) -> Path:
-    """Lay out what a board's programs find before everything else."""
-    for path in (*BOARD.glob("*.py"), *GROUND.glob("*.py")):
-        name = f"board_{path.name}" if path.stem in _BUILT_IN else path.name
-        (folder / name).write_bytes(path.read_bytes())
-    return folder
 
 
 def _driver(top: str) -> Path | None:

@@ -5,10 +5,11 @@ the heap's lock and the compiler are MicroPython's own.
 """
 
 import builtins
+import io
 import os
 import sys
+from sys import print_exception as _print_exception
 
-import _pipe
 import micropython
 
 sys.path[:] = ["/board", "", "/lib"]
@@ -98,12 +99,19 @@ class Sys:
     @staticmethod
     def print_exception(error, file=None):
         """Show an exception."""
-        print("%s: %s" % (type(error).__name__, error), file=file)
+        show_exception(error, file)
 
 
 def show(*values, sep=" ", end="\n", file=None):
     """Print to the console."""
     (file or stdio.stdout).write(sep.join([str(value) for value in values]) + end)
+
+
+def show_exception(error, file=None):
+    """Show an exception with its traceback on the console."""
+    text = io.StringIO()
+    _print_exception(error, text)
+    show(text.getvalue(), end="", file=file)
 
 
 def urandom(count):
@@ -117,8 +125,34 @@ os.urandom = urandom
 os.sync = lambda: None
 os.uname = lambda: ("rp2", "rp2", "1.24.1", "v1.24.1", "Raspberry Pi Pico with RP2040")
 os.statvfs = lambda path: (4096, 4096, 352, 300, 300, 0, 0, 0, 0, 255)
+
+
+def source(path):
+    """Return the text of a file."""
+    with open(path) as file:
+        return file.read()
+
+
+def run():
+    """Run main.py of the flash, or the program that came with the engine; leave the heap unlocked."""
+    try:
+        text = source("/main.py")
+    except OSError:
+        text = source("/board/program.py")
+    try:
+        exec(compile(text, "main.py", "exec"), {"__name__": "__main__"})
+    finally:
+        while heap_unlock():
+            pass
+
+
 try:
-    __import__(_pipe.program)
-finally:
-    while _locks:
-        heap_unlock()
+    run()
+except SystemExit:
+    pass
+except (Exception, KeyboardInterrupt) as error:
+    show_exception(error)
+show("MicroPython on a virtual board; Ctrl-D starts the program again.\n>>> ", end="")
+while stdio.stdin.buffer.read(1) != b"\x04":
+    pass
+show("\nMPY: soft reboot")

@@ -109,7 +109,7 @@ class I2C:
     def _transfer(self, address, out, count):
         result, data = request(ops.I2C, self._bus, address, struct.pack("<H", count) + out)
         if result:
-            raise OSError(result)
+            raise _os_error(result)
         return data
 
     def writeto(self, addr, buf, stop=True):
@@ -165,6 +165,12 @@ class WDT:
     def feed(self):
         """Say that all is well."""
         request(ops.WATCHDOG, self._timeout_ms)
+
+
+def _os_error(number):
+    """Return an error that looks the same on MicroPython and on CPython, which is not told the name."""
+    error = OSError(number)
+    return error if error.errno == number else OSError(number, {5: "EIO", 110: "ETIMEDOUT"}[number])
 
 
 def _fill(buf, data):

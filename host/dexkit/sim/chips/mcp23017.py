@@ -22,7 +22,8 @@ class MCP23017(Chip):
     pins
         Which pin each of these columns is wired to.
     low_when_closed
-        A contact that is 1 pulls its pin low (a switch to ground); else it drives it high.
+        Whether a contact pulls its pin low while it is 1 (a switch to ground) or while it is 0 (a light
+        barrier); otherwise the pin floats, and only a pull-up makes it high.
     """
 
     RESET: ClassVar = {IODIR: 0xFF, IODIR + 1: 0xFF}
@@ -36,15 +37,12 @@ class MCP23017(Chip):
         super().__init__(address)
 
     def levels(self, now_us: float) -> int:
-        """Return the sixteen levels at the pins; an open switch without a pull-up floats low."""
+        """Return the sixteen levels at the pins; what floats without a pull-up is taken as low."""
         closed = self.contacts.closed(now_us)
-        pull_ups = self.registers[GPPU] | self.registers[GPPU + 1] << 8
-        levels = 0xFFFF & pull_ups
+        levels = self.registers[GPPU] | self.registers[GPPU + 1] << 8
         for column, pin in self.pins.items():
-            if self.low_when_closed:
-                levels &= ~(int(closed[column]) << pin)
-            else:
-                levels = levels & ~(1 << pin) | int(closed[column]) << pin
+            if closed[column] == self.low_when_closed:
+                levels &= ~(1 << pin)
         return levels
 
     def on_write(self, register: int, value: int, now_us: float) -> None:

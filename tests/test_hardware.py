@@ -1,8 +1,10 @@
 """The hardware files: pins, addresses and functions that fit the RP2040, buses that are not too busy."""
 
+import numpy as np
 import pytest
 
-from dexkit import InputError, hardware
+from dexkit import InputError, decode, hardware
+from dexkit.protocol.frames import encode_frame
 from dexkit.protocol.tables import OBJECT_ID, STREAMS
 
 objects = pytest.mark.parametrize(
@@ -76,6 +78,10 @@ def test_contacts_have_pins_and_the_others_a_ready_pin(kit):
     for sensor in kit.sensors.values():
         if STREAMS[sensor.stream].wire.startswith("bits"):
             assert len(set(sensor.chip_pins)) == len(sensor.channels)
+            on_a = sum(pin < 8 for pin in sensor.chip_pins)  # the firmware takes each side as one run from 0
+            on_b = len(sensor.chip_pins) - on_a
+            assert sensor.chip_pins == (*range(on_a), *range(8, 8 + on_b))
+            assert on_a <= 7 and on_b <= 7  # A7 and B7 are outputs only, in newer chips
         else:
             assert sensor.ready_pin is not None
             assert sensor.range[0] < sensor.range[1]
@@ -111,7 +117,7 @@ def test_the_boards_wiring_is_what_the_file_says(kit):
     }
     said = {facts[0]: (stream, facts) for stream, sensors in board["STREAMS"] for facts in sensors}
     assert list(said) == [s.name for stream in kit.streams for s in kit.of_stream(stream)]
-    for name, (stream, (_, chip, bus, address, rate_hz, ready_pin, first, pins, low)) in said.items():
+    for name, (stream, (_, chip, bus, address, rate_hz, ready_pin, first, pins, low, mark)) in said.items():
         sensor = kit.sensors[name]
         assert (stream, chip, bus, address) == (sensor.stream, sensor.chip, sensor.bus, sensor.address)
         assert (rate_hz, ready_pin, pins, low) == (
@@ -120,4 +126,11 @@ def test_the_boards_wiring_is_what_the_file_says(kit):
             sensor.chip_pins,
             sensor.active_low,
         )
-        assert STREAMS[stream].columns[first] == sensor.channels[0]
+        columns = STREAMS[stream].columns
+        assert columns[first] == sensor.channels[0]
+        if mark:  # the board's mark makes the channels of this sensor, and no other, not measured
+            row = bytearray(STREAMS[stream].row_dtype.itemsize)
+            row[-1] |= mark
+            wire = encode_frame("samples", bytes(row), stream=stream, rows=1, sequence=0, tick_us=0)
+            absent = np.isnan(decode(wire).samples(stream).values[0])
+            assert {c for c, gone in zip(columns, absent, strict=True) if gone} == set(sensor.channels)

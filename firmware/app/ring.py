@@ -19,7 +19,7 @@ class Ring:
         self.rows = min(rows, _ROW_BYTES // row_bytes)  # in a full block
         self.slot_bytes = _REST + self.rows * row_bytes
         self.memory = bytearray(slots * self.slot_bytes)
-        self.lengths = bytearray(slots)  # of each block as sent; 0: not there or not needed
+        self.lengths = bytearray(slots)  # of each block as sent; 0: the host has it
         self.oldest = 0  # sequence of the oldest block kept
         self.next = 0  # sequence of the block being collected
         self.overwritten = 0
@@ -32,9 +32,7 @@ class Ring:
         slot = self.next % self.slots
         if self.next - self.oldest == self.slots:
             self.overwritten += 1
-            self.lengths[slot] = 0
-            self.oldest += 1
-            self._skip()
+            self.arrived(self.oldest + 1)
         at = slot * self.slot_bytes
         ticks.write(self.memory, at + 9, stamp)
         return at + _HEAD
@@ -55,43 +53,35 @@ class Ring:
 
     def arrived(self, sequence):
         # The host has all blocks before this one.
-        for block in range(self.oldest, min(sequence, self.next)):
-            self.lengths[block % self.slots] = 0
-        self.oldest = max(self.oldest, min(sequence, self.next))
-        self._skip()
+        if sequence > self.oldest:
+            self.oldest = sequence
+            self._skip()
 
     def arrived_one(self, sequence):
-        # The host has this block; what lies before it and is missing can be sent again at once.
+        # The host has this block; what is missing before it can be sent again at once.
         if self.oldest <= sequence < self.next:
             self.lengths[sequence % self.slots] = 0
             if self.again >= self.until:
                 self.again = self.oldest
             self.until = max(self.until, sequence)
-            self._skip()
 
     def _skip(self):
         while self.oldest < self.next and not self.lengths[self.oldest % self.slots]:
             self.oldest += 1
 
-    def count(self):
-        # Blocks kept.
-        kept = 0
-        for block in range(self.oldest, self.next):
-            if self.lengths[block % self.slots]:
-                kept += 1
-        return kept
-
     def keep_last(self, blocks):
         # Forget all blocks but the last ones: nobody needs them.
-        while self.oldest < self.next - blocks:
-            self.lengths[self.oldest % self.slots] = 0
-            self.oldest += 1
+        self.arrived(self.next - blocks)
 
     def start_again(self):
         # From now on due() gives the blocks that were sent longer ago than the last call, unless it still does.
         if self.again >= self.until:
             self.again, self.until = self.oldest, self.mark
             self.mark = self.next
+
+    def send_all(self):
+        # From now on due() gives every block kept.
+        self.again, self.until = self.oldest, self.next
 
     def due(self):
         # Return the next block to send again, or -1.

@@ -1,6 +1,7 @@
 # The schema's facts for the boards: generated from protocol/schema.toml by `make generate`; do not edit.
 from micropython import const
 
+VERSION = "0.1.0"
 SCHEMA_HASH = "089e7e5b32ff64e9035c0a93d1b19c04a66dde9a12839e0026ebecb238bab331"
 HEADER = "<BBHIII"  # type, stream, rows, sequence, tick_us, lost; payload and CRC-32 follow
 

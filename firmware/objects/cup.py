@@ -11,13 +11,14 @@ BUSES = (
 )
 
 # stream, then its sensors, the first of which sets the pace:
-#   name, chip, bus, address, Hz, ready pin, first channel, chip's pins of the channels, active low
+#   name, chip, bus, address, Hz, ready pin, first channel, chip's pins of the channels, active low,
+#   what is set in the last byte of a row of bits where nothing was measured
 STREAMS = (
     ("cup/load", (
-        ("foot", "nau7802", 0, 0x2A, 320, 10, 0, (), False),
-        ("inner", "nau7802", 1, 0x2A, 320, 11, 1, (), False),
+        ("foot", "nau7802", 0, 0x2A, 320, 10, 0, (), False, 0),
+        ("inner", "nau7802", 1, 0x2A, 320, 11, 1, (), False, 0),
     )),
     ("cup/motion", (
-        ("motion", "lsm6dsox", 1, 0x6A, 208, 12, 0, (), False),
+        ("motion", "lsm6dsox", 1, 0x6A, 208, 12, 0, (), False, 0),
     )),
 )

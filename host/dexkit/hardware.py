@@ -219,16 +219,22 @@ def wiring(hardware: Hardware) -> str:
         ")",
         "",
         "# stream, then its sensors, the first of which sets the pace:",
-        "#   name, chip, bus, address, Hz, ready pin, first channel, chip's pins of the channels, active low",
+        "#   name, chip, bus, address, Hz, ready pin, first channel, chip's pins of the channels,",
+        "#   active low, what is set in the last byte of a row of bits where nothing was measured",
         "STREAMS = (",
     ]
     for stream in hardware.streams:
         lines.append(f'    ("{stream}", (')
         for sensor in hardware.of_stream(stream):
-            first = STREAMS[stream].columns.index(sensor.channels[0])
+            facts = STREAMS[stream]
+            first = facts.columns.index(sensor.channels[0])
+            marks = set(facts.not_measured[first : first + len(sensor.channels)])
+            last_byte = 8 * (facts.row_dtype.itemsize - 1)
+            mark = sum(marks) >> last_byte if facts.wire.startswith("bits") else 0
             lines.append(
                 f'        ("{sensor.name}", "{sensor.chip}", {sensor.bus}, 0x{sensor.address:02X}, '
-                f"{sensor.rate_hz}, {sensor.ready_pin}, {first}, {sensor.chip_pins}, {sensor.active_low}),"
+                f"{sensor.rate_hz}, {sensor.ready_pin}, {first}, {sensor.chip_pins}, "
+                f"{sensor.active_low}, {mark}),"
             )
         lines.append("    )),")
     return "\n".join([*lines, ")", ""])

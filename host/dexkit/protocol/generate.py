@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import dexkit
 from dexkit.protocol.generate_page import protocol_page
 from dexkit.protocol.schema import (
     NUMBERS,
@@ -183,6 +184,7 @@ def firmware_table(schema: Schema) -> str:
         f"# The schema's facts for the boards: {GENERATED}.",
         "from micropython import const",
         "",
+        f'VERSION = "{dexkit.__version__}"',
         f'SCHEMA_HASH = "{schema_hash(schema)}"',
         f'HEADER = "<{codes}"  # {", ".join(header)}; payload and CRC-32 follow',
         "",

@@ -1,0 +1,116 @@
+# A command line, read where it lies: @<number> <word> <arguments>*<checksum>. Pings and acks allocate nothing.
+from app.seal import crc32
+
+
+class Command:
+    # One line at a time; read() says whether it is sound, then the words can be asked for.
+    def __init__(self, line):
+        self.line = line
+        self.number = 0
+        self.checksum = bytearray(4)
+        self._end = 0  # of the last argument
+        self._word = 0  # where the word begins
+        self._here = 0  # where the present argument begins
+        self._at = 0  # where it ends
+
+    def read(self, length):
+        # Whether these bytes of the line are a sound command.
+        line = self.line
+        self.number = 0
+        if length and line[length - 1] == 13:
+            length -= 1
+        star = length - 9
+        if star < 4 or length > len(line) or line[0] != 64 or line[star] != 42:
+            return False
+        crc32(line, 1, star - 1, self.checksum, 0)
+        for i in range(8):
+            if digit(line[star + 8 - i]) != (self.checksum[i >> 1] >> (4 * (i & 1))) & 15:
+                return False
+        for i in range(1, star):
+            if not 32 <= line[i] < 127 or line[i] == 42 or line[i] == line[i + 1] == 32:
+                return False
+        at, number = 1, 0
+        while 48 <= line[at] <= 57:
+            number = 10 * number + line[at] - 48
+            at += 1
+            if at > 6:
+                return False
+        if at == 1 or number > 65535 or line[at] != 32 or line[star - 1] == 32:
+            return False
+        self.number, self._word, self._end = number, at + 1, star
+        self._at = self._after(at + 1)
+        return True
+
+    def _after(self, at):
+        # Where the word or argument at `at` ends.
+        line = self.line
+        while at < self._end and line[at] != 32:
+            at += 1
+        return at
+
+    def _is(self, at, text):
+        # Whether the word or argument at `at` is this text.
+        length = len(text)
+        if self._after(at) - at != length:
+            return False
+        for i in range(length):
+            if self.line[at + i] != text[i]:
+                return False
+        return True
+
+    def word_is(self, text):
+        return self._is(self._word, text)
+
+    def next(self):
+        # Go to the next argument; return whether there is one.
+        if self._at >= self._end:
+            return False
+        self._here = self._at + 1
+        self._at = self._after(self._here)
+        return True
+
+    def is_(self, text):
+        # Whether the present argument is this text.
+        return self._is(self._here, text)
+
+    def decimal(self):
+        # The present argument as a number below 2^30, or -1.
+        value = 0
+        if not 0 < self._at - self._here < 10:
+            return -1
+        for i in range(self._here, self._at):
+            if not 48 <= self.line[i] <= 57:
+                return -1
+            value = 10 * value + self.line[i] - 48
+        return value if value < 0x40000000 else -1
+
+    def bit(self, k):
+        # Bit k of the present argument in hexadecimal, which stand from the highest digit on.
+        at = self._at - 1 - k // 4
+        return at >= self._here and (digit(self.line[at]) >> (k & 3)) & 1
+
+    def is_mask(self):
+        # Whether the present argument has one to eight hexadecimal digits.
+        if not 0 < self._at - self._here <= 8:
+            return False
+        for i in range(self._here, self._at):
+            if digit(self.line[i]) < 0:
+                return False
+        return True
+
+    def word(self):
+        return self._text(self._word)
+
+    def arguments(self):
+        # All arguments as text.
+        return self._text(self._after(self._word) + 1, self._end).split() if self._at < self._end else []
+
+    def _text(self, at, end=0):
+        return str(bytes(self.line[at : end or self._after(at)]), "ascii")
+
+
+def digit(byte):
+    # The value of a hexadecimal digit in lower case, or -1.
+    if 48 <= byte <= 57:
+        return byte - 48
+    return byte - 87 if 97 <= byte <= 102 else -1

@@ -1,0 +1,65 @@
+# Contacts: switches and light barriers on an MCP23017, fingers on an MPR121; one bit each in the row.
+#
+# The row is cleared before the sensors of its stream write: each only sets its bits.
+from app.sensor import Sensor
+
+
+class _Bits(Sensor):
+    BYTES = 2
+    NOISY = False  # a contact may rest for hours
+
+    def __init__(self, *facts):
+        super().__init__(*facts)
+        # On the chip the channels are two runs: bits 0.. of its first byte, bits 0.. of its second.
+        self._on_a = sum(1 for pin in self.pins if pin < 8)
+        self._mask_a = (1 << self._on_a) - 1
+        self._mask_b = (1 << len(self.pins) - self._on_a) - 1
+
+    def bits(self):
+        return self.raw[0] & self._mask_a | (self.raw[1] & self._mask_b) << self._on_a
+
+    def write(self, row, at):
+        bits = self.bits() << self.first
+        row[at] |= bits & 255
+        if self.width > 1:
+            row[at + 1] |= (bits >> 8) & 255
+        if self.width > 2:
+            row[at + 2] |= (bits >> 16) & 255
+
+    def mark(self, row, at):
+        row[at + self.width - 1] |= self.mark_bits
+
+    def values(self):
+        return (self.bits(),)
+
+    def ends_of_range(self, lowest, highest):
+        return False
+
+
+class Contacts(_Bits):
+    REGISTER = 0x12
+
+    def configure(self, bus):
+        from adafruit_mcp230xx.mcp23017 import MCP23017
+
+        chip = MCP23017(bus, self.address)
+        chip.gppu = 0xFFFF
+        chip.ipol = 0xFFFF if self.low else 0
+
+
+class Touch(_Bits):
+    REGISTER = 0x00
+
+    def configure(self, bus):
+        from adafruit_mpr121 import MPR121
+
+        chip = MPR121(bus, self.address)
+        chip._write_register_byte(0x5E, 0)  # ECR: stop, then measure these electrodes only
+        chip._write_register_byte(0x5E, 0x80 | len(self.pins))
+
+    def write(self, row, at):
+        if self.raw[1] & 0x80:  # the chip says that its reference resistor is wrong
+            self.saturated += 1
+            self.mark(row, at)
+        else:
+            super().write(row, at)

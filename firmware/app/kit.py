@@ -1,0 +1,94 @@
+# The object as it is wired: buses, streams and sensors. Published drivers identify and configure each chip, then
+# they are dropped from memory: from there on only registers are read.
+import gc
+import sys
+
+import busio
+from machine import I2C, Pin
+
+from app.contacts import Contacts, Touch
+from app.load import Load
+from app.motion import Motion
+from app.pace import Beat, Edge
+from app.schema_table import STREAMS
+from app.stream import Stream
+from micropython import const
+
+_CHIPS = {"nau7802": Load, "lsm6dsox": Motion, "mcp23017": Contacts, "mpr121": Touch}
+_BYTES = {"b": 1, "B": 1, "h": 2, "H": 2, "i": 4, "I": 4}
+_LIMIT_MS = const(6000)  # for configuring one chip
+
+
+class Kit:
+    def __init__(self, wiring, feed):
+        # Big things first, while the heap is whole.
+        self.feed = feed  # the watchdog's
+        self.streams = []
+        for name, _ in wiring.STREAMS:
+            number, hz, row, channels = STREAMS[name]
+            row_bytes = sum(_BYTES[code] for code in row[1:])
+            self.streams.append(Stream(name, number, hz, row_bytes, row[1] in "BHI", channels))
+        self.buses = {}
+        for number, sda, scl, hz in wiring.BUSES:
+            self.buses[number] = I2C(number, sda=Pin(sda), scl=Pin(scl), freq=hz)
+        self.sensors = []
+        beats = {}
+        for stream, (_, sensors) in zip(self.streams, wiring.STREAMS):
+            for facts in sensors:
+                hz, ready_pin = facts[4], facts[5]
+                if ready_pin is None and hz not in beats:
+                    beats[hz] = Beat(hz)
+                pace = beats[hz] if ready_pin is None else Edge(ready_pin)
+                sensor = _CHIPS[facts[1]](facts, self.buses[facts[2]], pace, stream.ring.row_bytes)
+                stream.sensors += (sensor,)
+                self.sensors.append(sensor)
+
+    def configure(self):
+        # Configure every chip that is not yet, and say of each other one what is wrong.
+        found = {}
+        for sensor in self.sensors:
+            if sensor.there and not sensor.errors:
+                continue
+            self.feed()
+            if sensor.bus not in found:
+                found[sensor.bus] = self._scan(sensor.bus)
+            sensor.there = False
+            if sensor.address in found[sensor.bus]:
+                self._configure(sensor)
+            else:
+                sensor.words = self._missing(sensor, found)
+        for name in list(sys.modules):
+            if name.startswith("adafruit_") or name.startswith("cedargrove_"):
+                del sys.modules[name]
+        gc.collect()
+
+    def _configure(self, sensor):
+        try:
+            sensor.configure(busio.I2C(self.buses[sensor.bus], _LIMIT_MS))
+            sensor.there, sensor.errors, sensor.words = True, 0, "ok"
+        except (OSError, RuntimeError, ValueError) as error:
+            sensor.words = "answers at 0x%02X but cannot be set up (%s); probably it is another chip or damaged" % (
+                sensor.address,
+                error,
+            )
+
+    def _scan(self, number):
+        try:
+            return self.buses[number].scan()
+        except OSError:
+            return []
+
+    def _missing(self, sensor, found):
+        words = "does not answer at 0x%02X on bus %d" % (sensor.address, sensor.bus)
+        known = [other.address for other in self.sensors if other.bus == sensor.bus]
+        strangers = ["0x%02X" % address for address in found[sensor.bus] if address not in known]
+        if strangers:
+            return words + ", but something does at " + ", ".join(strangers) + "; probably its address is set wrongly"
+        for number in self.buses:
+            if number != sensor.bus:
+                if number not in found:
+                    found[number] = self._scan(number)
+                others = [other.address for other in self.sensors if other.bus == number]
+                if sensor.address in found[number] and sensor.address not in others:
+                    return words + ", but on bus %d; probably the two cables are swapped" % number
+        return words + "; probably it is not plugged in"

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from dexkit import InputError, decode, hardware
+from dexkit.kit_files import folder
 from dexkit.protocol.frames import encode_frame
 from dexkit.protocol.tables import OBJECT_ID, STREAMS
 
@@ -108,7 +109,7 @@ def test_an_unknown_object_is_named():
 @objects
 def test_the_boards_wiring_is_what_the_file_says(kit):
     board = {}
-    path = hardware.ROOT / "firmware" / "objects" / f"{kit.object}.py"
+    path = folder("firmware") / "objects" / f"{kit.object}.py"
     text = path.read_text(encoding="utf-8")
     assert text == hardware.wiring(kit)
     exec(text, board)

@@ -10,8 +10,8 @@ BUSES = (
 )
 
 # stream, then its sensors, the first of which sets the pace:
-#   name, chip, bus, address, Hz, ready pin, first channel, chip's pins of the channels, active low,
-#   what is set in the last byte of a row of bits where nothing was measured
+#   name, chip, bus, address, Hz, ready pin, first channel, chip's pins of the channels,
+#   active low, what is set in the last byte of a row of bits where nothing was measured
 STREAMS = (
     ("button_board/contacts", (
         ("contacts", "mcp23017", 0, 0x20, 200, None, 0, (0, 1, 2, 3, 4, 8, 9, 10, 11, 12), True, 192),

@@ -11,8 +11,8 @@ BUSES = (
 )
 
 # stream, then its sensors, the first of which sets the pace:
-#   name, chip, bus, address, Hz, ready pin, first channel, chip's pins of the channels, active low,
-#   what is set in the last byte of a row of bits where nothing was measured
+#   name, chip, bus, address, Hz, ready pin, first channel, chip's pins of the channels,
+#   active low, what is set in the last byte of a row of bits where nothing was measured
 STREAMS = (
     ("cup/load", (
         ("foot", "nau7802", 0, 0x2A, 320, 10, 0, (), False, 0),

@@ -10,14 +10,12 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from dexkit.errors import InputError
 from dexkit.kit_files import folder
 from dexkit.protocol.tables import OBJECT_ID, STREAMS
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 GENERATED = "generated from hardware/{}.toml by `make generate`; do not edit"
 
 
@@ -247,14 +245,14 @@ def main() -> int:
     check = parser.parse_args().check
     stale = []
     for kind in OBJECT_ID:
-        path, text = ROOT / "firmware" / "objects" / f"{kind}.py", wiring(load(kind))
+        path, text = folder("firmware") / "objects" / f"{kind}.py", wiring(load(kind))
         if not path.exists() or path.read_text(encoding="utf-8") != text:
-            stale.append(path.relative_to(ROOT))
+            stale.append(path)
             if not check:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text, encoding="utf-8")
     for path in stale:
-        print(f"{'differs from hardware/: ' if check else 'wrote '}{path}")
+        print(f"{'differs from hardware/: ' if check else 'wrote '}firmware/objects/{path.name}")
     if stale and check:
         print("Run `make generate` and commit the result.")
     return int(bool(stale and check))

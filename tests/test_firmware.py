@@ -1,0 +1,37 @@
+"""The firmware on CPython before simulated chips: what a board says and does, seen from its serial line."""
+
+import numpy as np
+import pytest
+
+from dexkit import hardware
+from dexkit.protocol.tables import OBJECT_ID, SCHEMA_HASH, STREAMS
+from tests.board import Host
+
+objects = pytest.mark.parametrize("kind", list(OBJECT_ID))
+
+
+@objects
+def test_a_board_says_who_it_is_and_streams_at_its_rates(kind):
+    kit = hardware.load(kind)
+    with Host(kind) as host:
+        hello = host.wake()
+        assert host.messages[0].sequence == 0
+        assert hello["object"] == kind
+        assert hello["schema"] == SCHEMA_HASH
+        assert hello["streams"] == {stream: STREAMS[stream].rate_hz for stream in kit.streams}
+        assert hello["sensors"] == dict.fromkeys(kit.sensors, "ok")
+        assert (hello["calibration"], hello["state"]) == (None, "stopped")
+        assert host.ask("start")["value"] == hello["streams"]
+        for _ in range(4):
+            host.ask("ping")
+            host.wait(0.45)
+        assert host.ask("hello")["state"] == "streaming"
+        assert host.counts.bad_crc == host.counts.malformed == host.counts.missing == 0
+        for stream in kit.streams:
+            blocks = host.of("samples", stream)
+            rows, seconds = sum(b.rows for b in blocks[:-1]), (blocks[-1].tick_us - blocks[0].tick_us) / 1e6
+            assert rows / seconds == pytest.approx(STREAMS[stream].rate_hz, rel=0.003)  # chips' oscillators
+            assert blocks[-1].lost == 0
+            assert seconds > 1.8
+            steps = np.diff([b.tick_us for b in blocks])
+            assert steps.max() < 52_000  # at most 50 ms, and what the oscillator is off

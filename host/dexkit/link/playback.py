@@ -246,8 +246,8 @@ class PlaybackBoard:
             self._start_us = now_us - min((block.first_us for block in coming if block), default=0)
         self._running = True
 
-    def _ack(self, stream_id: str, following: str, mask: str = "0", *, now_us: int) -> None:
-        stream = {STREAMS[name].id: s for name, s in self._streams.items()}[int(stream_id)]
+    def _ack(self, name: str, following: str, mask: str = "0", *, now_us: int) -> None:
+        stream = self._streams[name]
         until = stream.next + signed(int(following) - stream.next)
         bits = int(mask, 16)
         for sequence in [s for s in stream.ring if s < until]:
@@ -259,7 +259,7 @@ class PlaybackBoard:
             else:
                 stream.ring[sequence].ahead = bits > 0  # one behind it has come
         if stream.oldest > until:
-            self._say("gone", struct.pack("<2I", int(stream_id), stream.oldest % WRAP), now_us)
+            self._say("gone", struct.pack("<2I", STREAMS[name].id, stream.oldest % WRAP), now_us)
 
     def _hello(self) -> bytes:
         facts: dict[str, Any] = dict(self._facts)

@@ -397,6 +397,6 @@ class Session:
         for name in sorted(self._to_ack):
             order = self._orders[name]
             mask = order.mask()
-            told = (str(STREAMS[name].id), str(order.next % (1 << 32)), *([f"{mask:x}"] if mask else []))
+            told = (name, str(order.next % (1 << 32)), *([f"{mask:x}"] if mask else []))
             yield self._line("ack", *told)
         self._to_ack.clear()

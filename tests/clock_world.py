@@ -6,7 +6,7 @@ from multiprocessing import Pool
 
 import numpy as np
 
-from dexkit.link.clock import BURST, BURST_PERIOD_S, PROBE_PERIOD_S, Clock, Timeline
+from dexkit.link.clock import BURST, BURST_PERIOD_S, PROBE_PERIOD_S, SLOW_S, Clock, Timeline
 from dexkit.recording.clock_fit import refit
 
 HALF_HOUR_S = 1800.0
@@ -81,7 +81,9 @@ def world(seed: int, *, half_hours: float = 1.0) -> World:
     wall_ns += np.where(back_s > set_s, HOUR_NS, 0)
     ticks = np.floor(np.interp(read_s, grid_s, board_us))
     moments_s = np.arange(begins[0][0] + 1.0, end_s - 1.0, 0.1) + rng.uniform(0.0, 0.1)
-    moments_s = moments_s[(moments_s < asleep_s) | (moments_s > begins[1][0] + 0.5)]
+    # How long the host slept is known with the first quick answer after it, not before.
+    known_s = back_s[(asked_s > awake_s) & (back_s - asked_s < SLOW_S)][0]
+    moments_s = moments_s[(moments_s < asleep_s) | (moments_s > known_s)]
     return World(
         host_ns(asked_s),
         host_ns(back_s),

@@ -35,13 +35,15 @@ enum dk_event_kind {
 
 /* Cup: columns of a row, then settings in the order of the schema. */
 #define DK_CUP_COLUMNS 8
-#define DK_CUP_SETTINGS 5
+#define DK_CUP_SETTINGS 7
 typedef struct dk_cup_settings {
     double bounce_s; /* A bounce up to this long belongs to the same put. */
     double bump_s; /* A change of the foot force shorter than this is a bump. */
     double light_n; /* A cup whose first 0.2 s bear less than this is in the air. */
     double drift_n_s; /* A standing cup's level that changes slower is drift, faster is weight. */
-    double back_deg; /* Turned back this far from its largest tilt, a cup hardly pours. */
+    double back_deg; /* Turned back this far from its largest tilt, a cup usually ends pouring. */
+    double radius_mm; /* Inner radius of the cup: at which tilt its fill reaches the brim. */
+    double height_mm; /* Inner height of the cup. */
 } dk_cup_settings;
 
 /* Coaster: columns of a row, then settings in the order of the schema. */

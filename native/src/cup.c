@@ -338,7 +338,7 @@ static void init(void *memory, double rate_hz, const double *settings)
     s->noise = s->usual = 0.02;
     s->held[0] = NAN;
     s->put_at = -(int64_t)(10.0 * rate_hz);
-    dk_pour_init(&s->pour, rate_hz, s->set.back_deg);
+    dk_pour_init(&s->pour, rate_hz, s->set.back_deg, s->set.radius_mm, s->set.height_mm);
 }
 
 /* Of a contact and of the liquid a row tells at most one event each, so that a block needs no more places. */

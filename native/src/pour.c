@@ -4,14 +4,26 @@
  * a Kalman filter learns mass and offset, always a little late so that a beginning pour is not learnt away. A
  * clipped CUSUM watches for missing liquid; then every frame of the last moments is tried as the beginning of a
  * flow, and the mean over all of them, weighed by how well each explains the load, is the boundary. The end is
- * found in the same way, time reversed, with one thing more: liquid stops when the cup turns back.
+ * found in the same way, time reversed.
+ *
+ * Tilt says more and sooner than the load: liquid leaves when the tilt passes what the cup's shape and fill
+ * allow, and stops when the cup has turned back a little. So each frame has a chance beforehand, from the tilt
+ * or, regardless of the tilt, the same for all. Which of the two is believed is learnt from boundary to
+ * boundary, and so is the tilt.
  */
 #include "pour.h"
 
-enum { MASK = DK_POUR_FRAMES - 1, SPANS = DK_POUR_SPANS };
+enum { MASK = DK_POUR_FRAMES - 1, SPANS = DK_POUR_SPANS, EVERY = 2 /* frames */ };
 
 static const double SPAN_S[SPANS] = {0.0, 0.1, 0.2, 0.4}; /* time in which the flow grows to its full size */
-static const double LEARN_LATE_S = 0.35, WINDOW_S = 0.7, SURE_S = 0.1;
+static const double SPAN_CHANCE[2][SPANS] = {{0.35, 0.3, 0.2, 0.15}, {0.4, 0.3, 0.2, 0.1}}; /* of an end, a begin */
+static const double LEARN_LATE_S = 0.35, WINDOW_S = 0.7;
+static const double USUAL_KG_S = 0.08;     /* size of a flow */
+static const double OFFSET_N = 0.02;       /* the offset moves with the tilt by about this */
+static const double WIDE_DEG[2] = {1.5, 2.5}; /* how closely a boundary follows the tilt: end, begin */
+static const double ANY_S = 0.75;          /* within about this a boundary comes that does not follow the tilt */
+static const double SURE_S = 0.12, WAIT_S = 0.15, CLOSE_S = 0.03;
+static const double STILL[2] = {0.05, 0.02}; /* end, begin: told when "not yet" is less likely */
 
 /* What has flowed u frames after the beginning of a flow that grows to 1 within span frames. */
 static double flowed(double u, double span)
@@ -21,13 +33,15 @@ static double flowed(double u, double span)
     return u < span ? u * u / (2.0 * span) : u - 0.5 * span;
 }
 
-void dk_pour_init(dk_pour *p, double rate_hz, double back_deg)
+void dk_pour_init(dk_pour *p, double rate_hz, double back_deg, double radius_mm, double height_mm)
 {
     p->rate = rate_hz;
     p->per_frame = rate_hz > 150.0 ? (int64_t)(rate_hz * 0.01 + 0.5) : 1;
     p->frame_s = (double)p->per_frame / rate_hz;
     p->around = (int64_t)(0.06 / p->frame_s);
-    p->back_deg = back_deg;
+    p->radius_m = dk_larger(1e-6, 0.001 * radius_mm), p->height_m = dk_larger(1e-6, 0.001 * height_mm);
+    p->brim[0] = (dk_brim){-back_deg, 0.5};
+    p->brim[1] = (dk_brim){2.0, 0.5}; /* water bulges over a brim before it runs */
     p->inner.usual = 0.01;
     p->noise2 = 9e-4 / (double)p->per_frame;
     p->colour = 1.5, p->oo = 0.0025;
@@ -56,17 +70,43 @@ void dk_pour_stood(dk_pour *p, int64_t index, dk_events *events)
 
 /* ---- Tilt ----------------------------------------------------------------------------------------------- */
 
-/* Angle between axis and vertical (degrees) around a frame; its own arc cosine: the same bits everywhere. */
-static double tilt_deg(const dk_pour *p, int64_t frame)
+static double arc_deg(double cosine)
 {
-    int64_t h = p->around < p->frames - 1 - frame ? p->around : p->frames - 1 - frame;
-    h = h < frame ? h : frame;
+    double b = fabs(cosine);
+    /* Abramowitz and Stegun 4.4.45: within 7e-5 rad; of our own for the same bits everywhere */
+    double arc = sqrt(1.0 - b) * (1.5707288 + b * (-0.2121144 + b * (0.0742610 - 0.0187293 * b)));
+    return (cosine < 0.0 ? 3.14159265358979 - arc : arc) * 57.2957795130823;
+}
+
+/* Angle between axis and vertical (degrees), over up to around frames on each side. */
+static double measure_tilt(const dk_pour *p, int64_t frame)
+{
+    int64_t h = dk_sooner(dk_sooner(p->around, p->frames - 1 - frame), frame);
     const double *to = p->way[(frame + h + 1) & MASK], *from = p->way[(frame - h) & MASK];
     double x = to[0] - from[0], y = to[1] - from[1], z = to[2] - from[2], all = sqrt(x * x + y * y + z * z);
-    double c = all > 0.0 ? dk_clip(z / all, 1.0) : 1.0, b = fabs(c);
-    /* Abramowitz and Stegun 4.4.45: within 7e-5 rad */
-    double arc = sqrt(1.0 - b) * (1.5707288 + b * (-0.2121144 + b * (0.0742610 - 0.0187293 * b)));
-    return (c < 0.0 ? 3.14159265358979 - arc : arc) * 57.2957795130823;
+    return arc_deg(all > 0.0 ? dk_clip(z / all, 1.0) : 1.0);
+}
+
+static double tilt_deg(const dk_pour *p, int64_t frame)
+{
+    return frame + p->around < p->frames ? p->tilt[frame & MASK] : measure_tilt(p, frame);
+}
+
+/* Tilt at which this much water, at rest, reaches the brim of a round cup. */
+static double spill_deg(const dk_pour *p, double kg)
+{
+    /* Which part of its bottom stays covered, for sixteenths of the fill that just covers it. */
+    static const double COVERED[17] = {0.0,    0.1309, 0.2104, 0.2788, 0.3414, 0.4002, 0.4566, 0.5113, 0.5649,
+                                       0.6177, 0.6701, 0.7225, 0.7753, 0.8287, 0.8834, 0.9401, 1.0};
+    double level = kg / (1000.0 * 3.14159265358979 * p->radius_m * p->radius_m) / p->height_m;
+    level = dk_larger(0.0, dk_smaller(level, 1.0));
+    double across = p->radius_m, up = p->height_m * (1.0 - level);
+    if (level < 0.5) {
+        double place = 32.0 * level;
+        int k = place < 15.0 ? (int)place : 15;
+        across = 2.0 * p->radius_m * (COVERED[k] + (place - k) * (COVERED[k + 1] - COVERED[k])), up = p->height_m;
+    }
+    return arc_deg(across / sqrt(across * across + up * up));
 }
 
 /* ---- Explanations --------------------------------------------------------------------------------------- */
@@ -90,6 +130,7 @@ typedef struct flow {
     double gain; /* squares that it explains, in units of the noise */
     double rate; /* kg per frame */
     double mass; /* kg on the flat side */
+    double odds; /* Occam's factor: how much of the sizes that were possible the load leaves possible */
 } flow;
 
 /* The flows that begin (side 1) or end (-1) at frame edge, one for each span; gain < 0: none. The spans lie
@@ -106,7 +147,8 @@ static void explain(const dk_pour *p, int64_t from, int64_t to, int64_t edge, in
             hz[j] += z * h, h1[j] += h, hh[j] += h * h, hf[j] += h * f;
         }
     }
-    double det = sums->zz * sums->n - sums->z1 * sums->z1;
+    double det = sums->zz * sums->n - sums->z1 * sums->z1, noise2 = p->noise2 * dk_larger(p->colour, 1.0);
+    double usual = USUAL_KG_S * p->frame_s, few = noise2 / (usual * usual);
     for (int j = 0; j < SPANS; j++) {
         found[j].gain = -1.0;
         if (!(det > 0.0))
@@ -117,46 +159,112 @@ static void explain(const dk_pour *p, int64_t from, int64_t to, int64_t edge, in
         double evidence = hf[j] - by_mass * sums->fz - by_offset * sums->f1;
         if (!(own > 1e-6 * hh[j]) || !(-side * evidence > 0.0))
             continue;
-        found[j].gain = evidence * evidence / own / p->noise2 / dk_larger(p->colour, 1.0);
+        found[j].gain = evidence * evidence / (own + few) / noise2;
+        found[j].odds = sqrt(few / (own + few));
         found[j].rate = -side * evidence / own;
         found[j].mass = (sums->fz * sums->n - sums->f1 * sums->z1) / det - by_mass * evidence / own;
     }
 }
 
-/* A boundary between flow and no flow. */
+/* About exp(-x / 2), with more room for surprises. */
+static double likely(double x)
+{
+    double w = 1.0 / (1.0 + x / 32.0);
+    w *= w, w *= w, w *= w;
+    return w * w;
+}
+
+/* The chances of a boundary before the load is asked, for a row of frames. */
+typedef struct chance {
+    double any;                         /* in each frame, whatever the tilt */
+    double tilted[DK_POUR_FRAMES + 1];  /* because the tilt passes the brim in this frame */
+    double beyond[DK_POUR_FRAMES + 1];  /* the tilt there, in degrees beyond the limit */
+    double none;                        /* not yet */
+} chance;
+
+/* side 1: begins while the tilt rises beyond limit; -1: ends while it falls behind its crest since limit. */
+static void expect(const dk_pour *p, int64_t first, int64_t last, int side, double limit, chance *c)
+{
+    const dk_brim *b = &p->brim[side > 0];
+    double wide = WIDE_DEG[side > 0], left = 1.0, tilt = tilt_deg(p, first), before = tilt - limit;
+    c->any = (1.0 - b->trust) * p->frame_s / ANY_S;
+    for (int64_t k = first; k <= last; k++) {
+        tilt = tilt_deg(p, dk_sooner(k, p->frames - 1));
+        if (side < 0)
+            limit = dk_larger(limit, tilt);
+        double now = tilt - limit, middle = 0.5 * (now + before), off = (middle - b->deg) / wide;
+        double passed = 0.3989 / wide * likely(off * off) * dk_larger(0.0, side * (now - before));
+        passed = dk_smaller(passed, left), left -= passed;
+        c->tilted[k - first] = b->trust * passed, c->beyond[k - first] = middle;
+        before = now;
+    }
+    c->none = b->trust * left + (1.0 - b->trust);
+}
+
+/* A boundary between flow and no flow: the mean over all explanations. */
 typedef struct edge {
-    double at; /* frame, the mean over all explanations */
+    double at, spread; /* frames: mean and standard deviation */
+    double none;       /* chance that it has not come yet */
+    double tilted;     /* chance that it came because of the tilt, and degrees beyond the limit there */
+    double beyond;
     flow best;
 } edge;
 
-/* Tries every frame first .. last. penalty: by frame - first, or NULL. */
+/* Tries the frames first .. last as boundary. An end at frame to means: not yet. */
 static edge find_edge(const dk_pour *p, int64_t from, int64_t to, int64_t first, int64_t last, int side,
-                      const normal *sums, const double *penalty)
+                      const normal *sums, const chance *c)
 {
-    double gain[DK_POUR_FRAMES + 1][SPANS], total = 0.0, weights = 0.0, frames = 0.0;
-    edge found = {(double)last, {0.0, 0.0, 0.0}};
-    int any = 0;
+    flow tried[DK_POUR_FRAMES + 1][SPANS];
+    edge found = {(double)last, 0.0, 1.0, 0.0, 0.0, {0.0, 0.0, 0.0, 0.0}};
+    double most = 0.0, heaviest = 0.0, all = 0.0, frames = 0.0, squares = 0.0, tilted = 0.0, beyond = 0.0;
     for (int64_t at = first; at <= last; at++) {
-        flow tried[SPANS];
-        explain(p, from, to, at, side, sums, tried);
-        for (int j = 0; j < SPANS; j++) {
-            flow one = tried[j];
-            double *g = &gain[at - first][j];
-            *g = one.gain < 0.0 ? -1e300 : one.gain - (side > 0 ? 1.0 : 0.5) * j - (penalty ? penalty[at - first] : 0.0);
-            if (one.gain >= 0.0 && (!any || *g > total))
-                any = 1, total = *g, found.best = one;
-        }
+        explain(p, from, to, at, side, sums, tried[at - first]);
+        for (int j = 0; j < SPANS; j++)
+            most = dk_larger(most, tried[at - first][j].gain);
     }
-    if (!any)
-        return found;
-    for (int64_t at = first; at <= last; at++)
-        for (int j = 0; j < SPANS; j++) {
-            double worse = 1.0 + (total - gain[at - first][j]) / 16.0, w = worse * worse; /* about exp(-x / 2) */
-            w = w * w, w = 1.0 / (w * w);
-            weights += w, frames += w * (double)at;
+    double none = side > 0 ? c->none * likely(most) : 0.0;
+    for (int64_t at = first; at <= last; at++) {
+        int64_t k = at - first;
+        double before = at == to ? c->none : c->any + c->tilted[k], sum = 0.0;
+        for (int j = 0; j < (at == to ? 1 : SPANS); j++) {
+            const flow *one = &tried[k][j];
+            if (one->gain < 0.0)
+                continue;
+            double w = likely(most - one->gain) * one->odds * SPAN_CHANCE[side > 0][j];
+            sum += w;
+            if (w * before > heaviest)
+                heaviest = w * before, found.best = *one;
         }
-    found.at = frames / weights;
+        if (at == to) {
+            none = sum * before;
+            continue;
+        }
+        double w = sum * before, because = sum * c->tilted[k];
+        all += w, frames += w * (double)k, squares += w * (double)k * (double)k;
+        tilted += because, beyond += because * c->beyond[k];
+    }
+    if (!(all > 0.0))
+        return found;
+    double mean = frames / all;
+    found.at = (double)first + mean, found.spread = sqrt(dk_larger(0.0, squares / all - mean * mean));
+    found.none = none / (none + all), found.tilted = tilted / all;
+    found.beyond = tilted > 0.0 ? beyond / tilted : 0.0;
     return found;
+}
+
+/* Whether a boundary can be told: it is sure, and known closely or as closely as waiting is worth. */
+static int settled(const dk_pour *p, const edge *e, int side)
+{
+    double since_s = ((double)(p->frames - 1) - e->at) * p->frame_s, spread_s = e->spread * p->frame_s;
+    return e->none < STILL[side > 0] && since_s >= SURE_S &&
+           (spread_s < CLOSE_S || since_s - 0.5 * spread_s >= WAIT_S);
+}
+
+/* Learns from a boundary how far the tilt can be trusted, and where its brim is. */
+static void believe(dk_brim *b, const edge *e)
+{
+    b->trust = dk_larger(0.05, dk_smaller(0.95, e->tilted));
+    b->deg += 0.3 * e->tilted * (e->beyond - b->deg);
 }
 
 static void tell(const dk_pour *p, int kind, double frame, int64_t index, double quality, dk_events *events)
@@ -204,24 +312,27 @@ static void before_pour(dk_pour *p, double f, double z, int64_t index, dk_events
     }
     if ((double)++p->held * p->frame_s > 1.0) /* no flow explains it: the mass must be learnt anew */
         p->mm += 1e-4, p->oo += 1e-4, p->doubt = 0.0;
-    if (p->held % 3 != 1)
+    if (p->held % EVERY != 1)
         return;
-    double det = p->mm * p->oo - p->mo * p->mo;
+    double p_oo = p->oo + OFFSET_N * OFFSET_N, det = p->mm * p_oo - p->mo * p->mo;
     if (!(det > 0.0))
         return;
-    double mm = p->noise2 * p->oo / det, mo = -p->noise2 * p->mo / det,
+    double mm = p->noise2 * p_oo / det, mo = -p->noise2 * p->mo / det,
            oo = p->noise2 * p->mm / det;
     normal known = {mm, mo, oo, mm * p->mass + mo * p->offset, mo * p->mass + oo * p->offset};
     int64_t from = n - p->learnt < MASK - 16 ? p->learnt : n - (MASK - 16);
     normal sums = normal_of(p, from, n, known);
-    edge on = find_edge(p, from, n, from, n - (int64_t)(0.05 / p->frame_s), 1, &sums, NULL);
-    double since = (double)(n - 1) - on.at;
-    if (on.best.gain < 45.0 || since * p->frame_s < SURE_S)
+    chance begins;
+    expect(p, from, n - 3, 1, spill_deg(p, p->mass), &begins);
+    edge on = find_edge(p, from, n, from, n - 3, 1, &sums, &begins);
+    if (!settled(p, &on, 1))
         return;
+    believe(&p->brim[1], &on);
     p->pouring = 1, p->on = (int64_t)on.at, p->doubt = 0.0;
-    p->flow = p->most = on.best.rate / p->frame_s, p->left = on.best.mass - on.best.rate * since;
+    p->flow = p->most = on.best.rate / p->frame_s;
+    p->left = on.best.mass - on.best.rate * ((double)(n - 1) - on.at);
     p->crest = tilt_deg(p, p->on);
-    tell(p, DK_POUR_ON, on.at, index, 1.0 - 15.0 / on.best.gain, events);
+    tell(p, DK_POUR_ON, on.at, index, 1.0 - on.none, events);
 }
 
 /* ---- During the pour ------------------------------------------------------------------------------------ */
@@ -247,29 +358,21 @@ static void during_pour(dk_pour *p, double f, double z, int64_t index, dk_events
         p->crest = dk_larger(p->crest, tilt_deg(p, seen));
     int drops = flow_drops(p, f, z);
     int64_t first = from + (int64_t)(0.06 / p->frame_s);
-    if (!(drops || p->crest - now_deg > 3.0) || n % 3 != 0 || first >= n)
+    if (!(drops || p->crest - now_deg > 3.0) || n % EVERY != 0 || first >= n)
         return;
-    /* Liquid hardly stops before the cup turns back, and hardly runs when it has turned back far. That it
-     * still runs is likely beforehand. */
-    double penalty[DK_POUR_FRAMES + 1], crest = 0.0;
-    for (int64_t k = from; k <= n; k++) {
-        double tilt = tilt_deg(p, k < n ? k : n - 1);
-        crest = dk_larger(crest, tilt);
-        double back = crest - tilt;
-        if (k >= first)
-            penalty[k - first] = back < 1.0 ? 8.0 : back < 3.0 ? 4.0 * (3.0 - back)
-                                 : dk_clip(4.0 * dk_larger(0.0, back - p->back_deg), 20.0);
-    }
-    penalty[n - first] -= 20.0;
-    double oo = p->noise2 / dk_larger(1e-9, p->oo);
+    double oo = p->noise2 / (p->oo + OFFSET_N * OFFSET_N), crest = 0.0;
     normal known = {1e-9, 0.0, oo, 0.0, oo * p->offset}, sums = normal_of(p, from, n, known);
-    edge off = find_edge(p, from, n, first, n, -1, &sums, penalty);
-    double since_s = ((double)(n - 1) - off.at) * p->frame_s;
-    if (since_s < SURE_S)
+    for (int64_t k = from; k <= first; k++)
+        crest = dk_larger(crest, tilt_deg(p, k));
+    chance ends;
+    expect(p, first, n, -1, crest, &ends);
+    edge off = find_edge(p, from, n, first, n, -1, &sums, &ends);
+    if (!settled(p, &off, -1))
         return;
+    believe(&p->brim[0], &off);
     p->pouring = 0;
     p->mass = off.best.mass, p->mm = 1e-5, p->mo = 0.0, p->learnt = (int64_t)off.at + 1, p->held = 0;
-    tell(p, DK_POUR_OFF, off.at, index, off.best.gain / (off.best.gain + 15.0), events);
+    tell(p, DK_POUR_OFF, off.at, index, 1.0 - off.none, events);
 }
 
 /* ---- Samples to frames ---------------------------------------------------------------------------------- */
@@ -286,7 +389,11 @@ void dk_pour_row(dk_pour *p, int64_t index, const float *values, dk_events *even
     double *next = p->way[(p->frames + 1) & MASK];
     next[0] = way[0] + p->sum_x, next[1] = way[1] + p->sum_y, next[2] = way[2] + p->sum_z;
     p->f[p->frames & MASK] = f, p->z[p->frames & MASK] = z;
-    p->frames++, p->count = 0, p->sum_f = p->sum_x = p->sum_y = p->sum_z = 0.0;
+    p->frames++;
+    int64_t seen = p->frames - 1 - p->around;
+    if (seen >= 0)
+        p->tilt[seen & MASK] = measure_tilt(p, seen);
+    p->count = 0, p->sum_f = p->sum_x = p->sum_y = p->sum_z = 0.0;
     if (p->pouring)
         during_pour(p, f, z, index, events);
     else

@@ -7,9 +7,15 @@
 
 enum { DK_POUR_FRAMES = 128, DK_POUR_SPANS = 4 };
 
+/* Where with the tilt a flow usually begins or ends, and how far that can be trusted. */
+typedef struct dk_brim {
+    double deg, trust;
+} dk_brim;
+
 /* Samples are gathered into frames of about 10 ms; a frame is the mean of its samples. */
 typedef struct dk_pour {
-    double rate, frame_s, back_deg;
+    double rate, frame_s, radius_m, height_m;
+    dk_brim brim[2]; /* degrees: of an end behind the crest, of a begin beyond what cup and fill allow */
     int64_t per_frame, frames, around; /* samples in a frame, frames so far, frames on each side of a tilt */
     double flowed[DK_POUR_FRAMES][DK_POUR_SPANS]; /* after so many frames, for each span of growth */
     dk_despike inner;
@@ -18,6 +24,7 @@ typedef struct dk_pour {
     double sum_f, sum_x, sum_y, sum_z;
     double f[DK_POUR_FRAMES], z[DK_POUR_FRAMES]; /* inner load (N), acceleration along the axis (m/s2) */
     double way[DK_POUR_FRAMES][3];               /* running sums of the acceleration, for the tilt */
+    double tilt[DK_POUR_FRAMES];                 /* degrees, of frames that have enough on both sides */
 
     double mass, offset;                  /* kg and N: load = mass * z + offset */
     double mm, mo, oo, noise2;            /* their covariance; variance of a frame's load */
@@ -30,7 +37,7 @@ typedef struct dk_pour {
     double left, flow, most, crest;       /* kg now, kg/s now and at most, largest tilt so far */
 } dk_pour;
 
-void dk_pour_init(dk_pour *p, double rate_hz, double back_deg);
+void dk_pour_init(dk_pour *p, double rate_hz, double back_deg, double radius_mm, double height_mm);
 /* The cup has left the table. */
 void dk_pour_lifted(dk_pour *p, double inner_n, double az_ms2);
 /* A row in the air: inner_n, ax, ay, az. */

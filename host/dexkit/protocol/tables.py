@@ -108,7 +108,9 @@ SETTINGS: dict[str, dict[str, float]] = {
         "bump_s": 0.3,
         "light_n": 0.75,
         "drift_n_s": 0.03,
-        "back_deg": 6.0,
+        "back_deg": 4.0,
+        "radius_mm": 35.0,
+        "height_mm": 80.0,
     },
     "coaster": {
         "flow_g_s": 1.0,

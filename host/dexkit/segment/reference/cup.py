@@ -28,7 +28,8 @@ class CupSegmenter(ReferenceSegmenter):
     def start(self) -> None:
         """Nothing is known yet."""
         self.foot = Despike()
-        self.pour = Pour(self.rate_hz, self.settings["back_deg"], self.add)
+        back_deg, radius_mm, height_mm = (self.settings[k] for k in ("back_deg", "radius_mm", "height_mm"))
+        self.pour = Pour(self.rate_hz, back_deg, radius_mm, height_mm, self.add)
         self.ring = [0.0] * RING
         self.started = self.standing = self.zero_known = False
         self.zero, self.weight, self.noise = 0.0, 0.0, 0.02

@@ -4,19 +4,37 @@ The inner load is mass times the specific force along the axis, plus a small off
 a Kalman filter learns mass and offset, always a little late so that a beginning pour is not learnt away. A
 clipped CUSUM watches for missing liquid; then every frame of the last moments is tried as the beginning of
 a flow, and the mean over all of them, weighed by how well each explains the load, is the boundary. The end
-is found in the same way, time reversed, with one thing more: liquid stops when the cup turns back.
+is found in the same way, time reversed.
+
+Tilt says more and sooner than the load: liquid leaves when the tilt passes what the cup's shape and fill
+allow, and stops when the cup has turned back a little. So each frame has a chance beforehand, from the tilt
+or, regardless of the tilt, the same for all. Which of the two is believed is learnt from boundary to
+boundary, and so is the tilt.
 """
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from dexkit.segment.reference.ramp import Despike, clip
 
 MASK = 127
 SPAN_S = (0.0, 0.1, 0.2, 0.4)  # time in which the flow grows to its full size
-LEARN_LATE_S, WINDOW_S, SURE_S = 0.35, 0.7, 0.1
-WORST = -1e300
+SPAN_CHANCE = {-1: (0.35, 0.3, 0.2, 0.15), 1: (0.4, 0.3, 0.2, 0.1)}  # of an end, of a begin
+LEARN_LATE_S, WINDOW_S = 0.35, 0.7
+EVERY = 2  # frames
+USUAL_KG_S = 0.08  # size of a flow
+OFFSET_N = 0.02  # the offset moves with the tilt by about this
+WIDE_DEG = {-1: 1.5, 1: 2.5}  # how closely a boundary follows the tilt
+ANY_S = 0.75  # within about this a boundary comes that does not follow the tilt
+SURE_S, WAIT_S, CLOSE_S = 0.12, 0.15, 0.03
+STILL = {-1: 0.05, 1: 0.02}  # told when "not yet" is less likely
+#: Which part of a cup's bottom stays covered, for sixteenths of the fill that just covers it.
+COVERED = (
+    *(0.0, 0.1309, 0.2104, 0.2788, 0.3414, 0.4002, 0.4566, 0.5113, 0.5649),
+    *(0.6177, 0.6701, 0.7225, 0.7753, 0.8287, 0.8834, 0.9401, 1.0),
+)
 
 
 class Normal(NamedTuple):
@@ -35,13 +53,40 @@ class Flow(NamedTuple):
     gain: float  # squares that it explains, in units of the noise
     rate: float  # kg per frame
     mass: float  # kg on the flat side
+    odds: float  # Occam's factor: how much of the sizes that were possible the load leaves possible
+
+
+class Chance(NamedTuple):
+    """The chances of a boundary before the load is asked, for a row of frames."""
+
+    any: float  # in each frame, whatever the tilt
+    tilted: list[float]  # because the tilt passes the brim in this frame
+    beyond: list[float]  # the tilt there, in degrees beyond the limit
+    none: float  # not yet
 
 
 class Edge(NamedTuple):
-    """A boundary between flow and no flow."""
+    """A boundary between flow and no flow: the mean over all explanations."""
 
-    at: float  # frame, the mean over all explanations
+    at: float  # frame
+    spread: float  # frames, standard deviation
+    none: float  # chance that it has not come yet
+    tilted: float  # chance that it came because of the tilt
+    beyond: float  # degrees beyond the limit there
     best: Flow
+
+
+@dataclass
+class Brim:
+    """Where with the tilt a flow usually begins or ends, and how far that can be trusted."""
+
+    deg: float
+    trust: float = 0.5
+
+    def believe(self, edge: Edge) -> None:
+        """Learn from a boundary how far the tilt can be trusted, and where its brim is."""
+        self.trust = max(0.05, min(0.95, edge.tilted))
+        self.deg += 0.3 * edge.tilted * (edge.beyond - self.deg)
 
 
 def flowed(u: float, span: float) -> float:
@@ -51,13 +96,38 @@ def flowed(u: float, span: float) -> float:
     return u * u / (2.0 * span) if u < span else u - 0.5 * span
 
 
+def likely(x: float) -> float:
+    """Return about exp(-x / 2), with more room for surprises."""
+    w = 1.0 / (1.0 + x / 32.0)
+    w *= w
+    w *= w
+    w *= w
+    return w * w
+
+
+def arc_deg(cosine: float) -> float:
+    """Return the arc cosine in degrees."""
+    b = abs(cosine)
+    # Abramowitz and Stegun 4.4.45: within 7e-5 rad; of our own for the same bits everywhere
+    arc = math.sqrt(1.0 - b) * (1.5707288 + b * (-0.2121144 + b * (0.0742610 - 0.0187293 * b)))
+    return (3.14159265358979 - arc if cosine < 0.0 else arc) * 57.2957795130823
+
+
 class Pour:
     """The liquid of a cup in the air, in frames of about 10 ms."""
 
     def __init__(
-        self, rate_hz: float, back_deg: float, add: Callable[[str, int, int, int, float], None]
+        self,
+        rate_hz: float,
+        back_deg: float,
+        radius_mm: float,
+        height_mm: float,
+        add: Callable[[str, int, int, int, float], None],
     ) -> None:
-        self.rate_hz, self.back_deg, self.add = rate_hz, back_deg, add
+        self.rate_hz, self.add = rate_hz, add
+        self.radius_m, self.height_m = max(1e-6, 0.001 * radius_mm), max(1e-6, 0.001 * height_mm)
+        # Degrees: of an end behind the crest; of a begin beyond what cup and fill allow, for water bulges.
+        self.brim = {-1: Brim(-back_deg), 1: Brim(2.0)}
         self.per_frame = int(rate_hz * 0.01 + 0.5) if rate_hz > 150.0 else 1
         self.frame_s = self.per_frame / rate_hz
         self.around = int(0.06 / self.frame_s)  # frames on each side of a tilt
@@ -93,16 +163,24 @@ class Pour:
     # ------------------------------------------------------------------------------------------------ tilt
 
     def tilt_deg(self, frame: int) -> float:
-        """Return the angle between axis and vertical around a frame, with an arc cosine of our own."""
+        """Return the angle between axis and vertical, over up to so many frames on each side."""
         h = min(self.around, self.frames - 1 - frame, frame)
         to, start = self.way[(frame + h + 1) & MASK], self.way[(frame - h) & MASK]
         x, y, z = to[0] - start[0], to[1] - start[1], to[2] - start[2]
         size = math.sqrt(x * x + y * y + z * z)
-        c = clip(z / size, 1.0) if size > 0.0 else 1.0
-        b = abs(c)
-        # Abramowitz and Stegun 4.4.45: within 7e-5 rad
-        arc = math.sqrt(1.0 - b) * (1.5707288 + b * (-0.2121144 + b * (0.0742610 - 0.0187293 * b)))
-        return (3.14159265358979 - arc if c < 0.0 else arc) * 57.2957795130823
+        return arc_deg(clip(z / size, 1.0) if size > 0.0 else 1.0)
+
+    def spill_deg(self, kg: float) -> float:
+        """Return the tilt at which this much water, at rest, reaches the brim of a round cup."""
+        level = kg / (1000.0 * 3.14159265358979 * self.radius_m * self.radius_m) / self.height_m
+        level = max(0.0, min(level, 1.0))
+        across, up = self.radius_m, self.height_m * (1.0 - level)
+        if level < 0.5:
+            place = 32.0 * level
+            k = int(place) if place < 15.0 else 15
+            across = 2.0 * self.radius_m * (COVERED[k] + (place - k) * (COVERED[k + 1] - COVERED[k]))
+            up = self.height_m
+        return arc_deg(across / math.sqrt(across * across + up * up))
 
     # ---------------------------------------------------------------------------------------- explanations
 
@@ -136,45 +214,85 @@ class Pour:
         evidence = hf - by_mass * sums.fz - by_offset * sums.f1
         if not own > 1e-6 * hh or not -side * evidence > 0.0:
             return None
+        noise2, usual = self.noise2 * max(self.colour, 1.0), USUAL_KG_S * self.frame_s
+        few = noise2 / (usual * usual)
         return Flow(
-            evidence * evidence / own / self.noise2 / max(self.colour, 1.0),
+            evidence * evidence / (own + few) / noise2,
             -side * evidence / own,
             (sums.fz * sums.n - sums.f1 * sums.z1) / det - by_mass * evidence / own,
+            math.sqrt(few / (own + few)),
         )
 
+    def expect(self, candidates: range, side: int, limit: float) -> Chance:
+        """Return the chances; side 1 begins while the tilt rises beyond limit, -1 ends behind its crest."""
+        brim, wide, left = self.brim[side], WIDE_DEG[side], 1.0
+        tilted, beyond = [], []
+        before = self.tilt_deg(candidates[0]) - limit if candidates else 0.0
+        for k in candidates:
+            tilt = self.tilt_deg(min(k, self.frames - 1))
+            if side < 0:
+                limit = max(limit, tilt)
+            now = tilt - limit
+            middle = 0.5 * (now + before)
+            off = (middle - brim.deg) / wide
+            passed = 0.3989 / wide * likely(off * off) * max(0.0, side * (now - before))
+            passed = min(passed, left)
+            left -= passed
+            tilted.append(brim.trust * passed)
+            beyond.append(middle)
+            before = now
+        any_frame = (1.0 - brim.trust) * self.frame_s / ANY_S
+        return Chance(any_frame, tilted, beyond, brim.trust * left + (1.0 - brim.trust))
+
     def find_edge(
-        self,
-        first: int,
-        stop: int,
-        candidates: range,
-        side: int,
-        sums: Normal,
-        penalty: list[float] | None = None,
+        self, first: int, stop: int, candidates: range, side: int, sums: Normal, chance: Chance
     ) -> Edge:
-        """Try every candidate frame; return their mean, weighed by how well each explains the load."""
-        tried: list[tuple[int, float]] = []
-        best_gain, best = 0.0, None
-        for number, at in enumerate(candidates):
-            for j, span_s in enumerate(SPAN_S):
-                one = self.explain(first, stop, at, side, span_s / self.frame_s, sums)
+        """Try every candidate frame as boundary; an end at frame stop means: not yet."""
+        tried = [
+            [self.explain(first, stop, at, side, span_s / self.frame_s, sums) for span_s in SPAN_S]
+            for at in candidates
+        ]
+        most = max([0.0, *(one.gain for flows in tried for one in flows if one)])
+        none = chance.none * likely(most) if side > 0 else 0.0
+        heaviest = total = frames = squares = tilted = beyond = 0.0
+        best = Flow(0.0, 0.0, 0.0, 0.0)
+        for k, flows in enumerate(tried):
+            still = candidates[k] == stop
+            before, weight = chance.none if still else chance.any + chance.tilted[k], 0.0
+            for j, one in enumerate(flows[:1] if still else flows):
                 if one is None:
-                    tried.append((at, WORST))
                     continue
-                gain = one.gain - (1.0 if side > 0 else 0.5) * j - (penalty[number] if penalty else 0.0)
-                tried.append((at, gain))
-                if best is None or gain > best_gain:
-                    best_gain, best = gain, one
-        if best is None:
-            return Edge(float(candidates[-1]) if candidates else 0.0, Flow(0.0, 0.0, 0.0))
-        weights = frames = 0.0
-        for at, gain in tried:
-            worse = 1.0 + (best_gain - gain) / 16.0  # to the eighth power: about exp(x / 2)
-            w = worse * worse
-            w = w * w
-            w = 1.0 / (w * w)
-            weights += w
-            frames += w * at
-        return Edge(frames / weights, best)
+                w = likely(most - one.gain) * one.odds * SPAN_CHANCE[side][j]
+                weight += w
+                if w * before > heaviest:
+                    heaviest, best = w * before, one
+            if still:
+                none = weight * before
+                continue
+            w, because = weight * before, weight * chance.tilted[k]
+            total += w
+            frames += w * k
+            squares += w * k * k
+            tilted += because
+            beyond += because * chance.beyond[k]
+        if not total > 0.0:
+            return Edge(float(candidates[-1]) if candidates else 0.0, 0.0, 1.0, 0.0, 0.0, best)
+        mean = frames / total
+        return Edge(
+            candidates[0] + mean,
+            math.sqrt(max(0.0, squares / total - mean * mean)),
+            none / (none + total),
+            tilted / total,
+            beyond / tilted if tilted > 0.0 else 0.0,
+            best,
+        )
+
+    def settled(self, edge: Edge, side: int) -> bool:
+        """Return whether it is sure, and known closely or as closely as waiting is worth."""
+        since_s, spread_s = ((self.frames - 1) - edge.at) * self.frame_s, edge.spread * self.frame_s
+        if not edge.none < STILL[side] or since_s < SURE_S:
+            return False
+        return spread_s < CLOSE_S or since_s - 0.5 * spread_s >= WAIT_S
 
     def tell(self, kind: str, frame: float, index: int, quality: float) -> None:
         """Tell an event at the middle of a frame."""
@@ -221,23 +339,26 @@ class Pour:
             self.mm += 1e-4
             self.oo += 1e-4
             self.doubt = 0.0
-        det = self.mm * self.oo - self.mo * self.mo
-        if self.held % 3 != 1 or not det > 0.0:
+        any_oo = self.oo + OFFSET_N * OFFSET_N
+        det = self.mm * any_oo - self.mo * self.mo
+        if self.held % EVERY != 1 or not det > 0.0:
             return
-        mm, mo = self.noise2 * self.oo / det, -self.noise2 * self.mo / det
+        mm, mo = self.noise2 * any_oo / det, -self.noise2 * self.mo / det
         oo = self.noise2 * self.mm / det
         known = Normal(mm, mo, oo, mm * self.mass + mo * self.offset, mo * self.mass + oo * self.offset)
         first = self.learnt if n - self.learnt < MASK - 16 else n - (MASK - 16)
         sums = self.normal(first, n, known)
-        on = self.find_edge(first, n, range(first, n - int(0.05 / self.frame_s) + 1), 1, sums)
-        since = (n - 1) - on.at
-        if on.best.gain < 45.0 or since * self.frame_s < SURE_S:
+        candidates = range(first, n - 2)
+        begins = self.expect(candidates, 1, self.spill_deg(self.mass))
+        on = self.find_edge(first, n, candidates, 1, sums, begins)
+        if not self.settled(on, 1):
             return
+        self.brim[1].believe(on)
         self.pouring, self.on, self.doubt = True, int(on.at), 0.0
         self.flow = self.most = on.best.rate / self.frame_s
-        self.left = on.best.mass - on.best.rate * since
+        self.left = on.best.mass - on.best.rate * ((n - 1) - on.at)
         self.crest = self.tilt_deg(self.on)
-        self.tell("pour_on", on.at, index, 1.0 - 15.0 / on.best.gain)
+        self.tell("pour_on", on.at, index, 1.0 - on.none)
 
     # ------------------------------------------------------------------------------------- during the pour
 
@@ -259,33 +380,20 @@ class Pour:
             self.crest = max(self.crest, self.tilt_deg(seen))
         drops = self.flow_drops(f, z)
         edge = first + int(0.06 / self.frame_s)
-        if not (drops or self.crest - now_deg > 3.0) or n % 3 != 0 or edge >= n:
+        if not (drops or self.crest - now_deg > 3.0) or n % EVERY != 0 or edge >= n:
             return
-        # Liquid hardly stops before the cup turns back, and hardly runs when it has turned back far. That it
-        # still runs is likely beforehand.
-        penalty, crest = [], 0.0
-        for k in range(first, n + 1):
-            tilt = self.tilt_deg(min(k, n - 1))
-            crest = max(crest, tilt)
-            back = crest - tilt
-            if back < 1.0:
-                cost = 8.0
-            elif back < 3.0:
-                cost = 4.0 * (3.0 - back)
-            else:
-                cost = clip(4.0 * max(0.0, back - self.back_deg), 20.0)
-            if k >= edge:
-                penalty.append(cost)
-        penalty[-1] -= 20.0
-        oo = self.noise2 / max(1e-9, self.oo)
+        oo = self.noise2 / (self.oo + OFFSET_N * OFFSET_N)
         sums = self.normal(first, n, Normal(1e-9, 0.0, oo, 0.0, oo * self.offset))
-        off = self.find_edge(first, n, range(edge, n + 1), -1, sums, penalty)
-        if ((n - 1) - off.at) * self.frame_s < SURE_S:
+        crest = max([0.0, *(self.tilt_deg(k) for k in range(first, edge + 1))])
+        candidates = range(edge, n + 1)
+        off = self.find_edge(first, n, candidates, -1, sums, self.expect(candidates, -1, crest))
+        if not self.settled(off, -1):
             return
+        self.brim[-1].believe(off)
         self.pouring = False
         self.mass, self.mm, self.mo = off.best.mass, 1e-5, 0.0
         self.learnt, self.held = int(off.at) + 1, 0
-        self.tell("pour_off", off.at, index, off.best.gain / (off.best.gain + 15.0))
+        self.tell("pour_off", off.at, index, 1.0 - off.none)
 
     # ----------------------------------------------------------------------------------- samples to frames
 

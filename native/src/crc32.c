@@ -5,7 +5,7 @@
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__GNUC__)
 #define DK_FOLDING 1
-#include <immintrin.h> // _mm_clmulepi64_si128
+#include <immintrin.h> // _mm_clmulepi64_si128, _mm256_clmulepi64_epi128
 #endif
 #if defined(__ARM_FEATURE_CRC32) && !defined(__ARM_BIG_ENDIAN)
 #define DK_INSTRUCTION 1
@@ -58,7 +58,7 @@ uint32_t dk_crc32_byte(uint32_t reg, uint8_t byte)
     return reg >> 8 ^ table[0][(reg ^ byte) & 255];
 }
 
-static uint32_t blocks_by_table(uint32_t reg, const uint8_t *p, size_t n)
+static uint32_t one_by_table(uint32_t reg, const uint8_t *p, size_t n)
 {
     for (const uint8_t *end = p + n; p < end; p += 8)
         reg = table[7][p[0] ^ (reg & 255)] ^ table[6][p[1] ^ (reg >> 8 & 255)] ^
@@ -67,66 +67,109 @@ static uint32_t blocks_by_table(uint32_t reg, const uint8_t *p, size_t n)
     return reg;
 }
 
+static void pair_by_table(uint32_t reg[2], const uint8_t *a, const uint8_t *b, size_t n)
+{
+    reg[0] = one_by_table(reg[0], a, n);
+    reg[1] = one_by_table(reg[1], b, n);
+}
+
 /* ---- Carry-less multiplication: sixteen bytes a step --------------------------------------------------- */
 
 #ifdef DK_FOLDING
 /* V. Gopal et al., "Fast CRC computation for generic polynomials using PCLMULQDQ", Intel 2009, with bits
  * reflected. The constants are powers of x modulo the polynomial: x^160 and x^96 carry 128 bits over the next
- * block, x^64 the last 64 bits, and the last pair is the polynomial with its reciprocal (Barrett). */
-__attribute__((target("pclmul,sse4.1"))) static uint32_t blocks_by_folding(uint32_t reg, const uint8_t *p,
-                                                                           size_t n)
+ * block, x^96 also the older half of the last 128 over the newer. What is left are 96 bits; the multiple of the
+ * polynomial that is equal in the older 64, found with its inverse modulo x^64, leaves the register. */
+#define OVER_OLDER 0x1751997D0
+#define OVER_NEWER 0x0CCAA009E
+#define POLYNOMIAL 0x1DB710641
+#define INVERSE 0xB4E5B025F7011641
+
+__attribute__((target("pclmul,sse4.1"))) static uint32_t one_by_folding(uint32_t reg, const uint8_t *p, size_t n)
 {
-    const __m128i over_block = _mm_set_epi64x(0x0CCAA009E, 0x1751997D0);
-    const __m128i over_half = _mm_set_epi64x(0, 0x163CD6124);
-    const __m128i barrett = _mm_set_epi64x(0x1F7011641, 0x1DB710641);
-    const __m128i low_32 = _mm_set_epi32(0, -1, 0, -1);
+    const __m128i over_block = _mm_set_epi64x(OVER_NEWER, OVER_OLDER);
+    const __m128i barrett = _mm_set_epi64x(POLYNOMIAL, (long long)INVERSE);
     if (n == 0)
         return reg;
     __m128i x = _mm_xor_si128(_mm_loadu_si128((const void *)p), _mm_cvtsi32_si128((int)reg));
     for (const uint8_t *end = p + n, *next = p + 16; next < end; next += 16) {
-        __m128i low = _mm_clmulepi64_si128(x, over_block, 0x00);
-        __m128i high = _mm_clmulepi64_si128(x, over_block, 0x11);
-        x = _mm_xor_si128(_mm_xor_si128(low, high), _mm_loadu_si128((const void *)next));
+        __m128i older = _mm_clmulepi64_si128(x, over_block, 0x00);
+        __m128i newer = _mm_clmulepi64_si128(x, over_block, 0x11);
+        x = _mm_xor_si128(_mm_xor_si128(older, newer), _mm_loadu_si128((const void *)next));
     }
     x = _mm_xor_si128(_mm_srli_si128(x, 8), _mm_clmulepi64_si128(x, over_block, 0x10));
-    x = _mm_xor_si128(_mm_srli_si128(x, 4), _mm_clmulepi64_si128(_mm_and_si128(x, low_32), over_half, 0x00));
-    __m128i quotient = _mm_clmulepi64_si128(_mm_and_si128(x, low_32), barrett, 0x10);
-    x = _mm_xor_si128(x, _mm_clmulepi64_si128(_mm_and_si128(quotient, low_32), barrett, 0x00));
-    return (uint32_t)_mm_extract_epi32(x, 1);
+    __m128i quotient = _mm_clmulepi64_si128(x, barrett, 0x00);
+    x = _mm_xor_si128(x, _mm_clmulepi64_si128(quotient, barrett, 0x10));
+    return (uint32_t)_mm_extract_epi32(x, 2);
+}
+
+static void pair_by_folding(uint32_t reg[2], const uint8_t *a, const uint8_t *b, size_t n)
+{
+    reg[0] = one_by_folding(reg[0], a, n);
+    reg[1] = one_by_folding(reg[1], b, n);
+}
+
+/* As one_by_folding, in the halves of a register. */
+__attribute__((target("vpclmulqdq,avx2"))) static void pair_by_wide_folding(uint32_t reg[2], const uint8_t *a,
+                                                                          const uint8_t *b, size_t n)
+{
+    const __m256i over_block = _mm256_set_epi64x(OVER_NEWER, OVER_OLDER, OVER_NEWER, OVER_OLDER);
+    const __m256i barrett =
+        _mm256_set_epi64x(POLYNOMIAL, (long long)INVERSE, POLYNOMIAL, (long long)INVERSE);
+    if (n == 0)
+        return;
+    __m256i x = _mm256_xor_si256(_mm256_loadu2_m128i((const void *)b, (const void *)a),
+                                 _mm256_set_epi32(0, 0, 0, (int)reg[1], 0, 0, 0, (int)reg[0]));
+    for (size_t i = 16; i < n; i += 16) {
+        __m256i older = _mm256_clmulepi64_epi128(x, over_block, 0x00);
+        __m256i newer = _mm256_clmulepi64_epi128(x, over_block, 0x11);
+        x = _mm256_xor_si256(_mm256_xor_si256(older, newer),
+                             _mm256_loadu2_m128i((const void *)(b + i), (const void *)(a + i)));
+    }
+    x = _mm256_xor_si256(_mm256_srli_si256(x, 8), _mm256_clmulepi64_epi128(x, over_block, 0x10));
+    __m256i quotient = _mm256_clmulepi64_epi128(x, barrett, 0x00);
+    x = _mm256_xor_si256(x, _mm256_clmulepi64_epi128(quotient, barrett, 0x10));
+    reg[0] = (uint32_t)_mm256_extract_epi32(x, 2);
+    reg[1] = (uint32_t)_mm256_extract_epi32(x, 6);
 }
 #endif
 
 /* ---- The processor's own instruction (ARM) -------------------------------------------------------------- */
 
 #ifdef DK_INSTRUCTION
-static uint32_t blocks_by_instruction(uint32_t reg, const uint8_t *p, size_t n)
+static void pair_by_instruction(uint32_t reg[2], const uint8_t *a, const uint8_t *b, size_t n)
 {
-    for (const uint8_t *end = p + n; p < end; p += 8) {
-        uint64_t word;
-        memcpy(&word, p, sizeof word);
-        reg = __crc32d(reg, word);
+    for (size_t i = 0; i < n; i += 8) {
+        uint64_t word[2];
+        memcpy(&word[0], a + i, 8);
+        memcpy(&word[1], b + i, 8);
+        reg[0] = __crc32d(reg[0], word[0]);
+        reg[1] = __crc32d(reg[1], word[1]);
     }
-    return reg;
 }
 #endif
 
-dk_crc32_blocks *dk_crc32_best(void)
+dk_crc32_pair *dk_crc32_best(void)
 {
 #if defined(DK_FOLDING)
+    if (__builtin_cpu_supports("vpclmulqdq") && __builtin_cpu_supports("avx2"))
+        return pair_by_wide_folding;
     if (__builtin_cpu_supports("pclmul") && __builtin_cpu_supports("sse4.1"))
-        return blocks_by_folding;
+        return pair_by_folding;
 #elif defined(DK_INSTRUCTION)
-    return blocks_by_instruction;
+    return pair_by_instruction;
 #endif
-    return blocks_by_table;
+    return pair_by_table;
 }
 
 uint32_t dk_crc32(const uint8_t *bytes, size_t n, int portable)
 {
-    dk_crc32_blocks *blocks = portable ? blocks_by_table : dk_crc32_best();
+    dk_crc32_pair *pair = portable ? pair_by_table : dk_crc32_best();
     size_t odd = n % 16;
     uint32_t reg = 0xFFFFFFFFu;
     for (size_t i = 0; i < odd; i++)
         reg = dk_crc32_byte(reg, bytes[i]);
-    return ~blocks(reg, bytes + odd, n - odd);
+    uint32_t both[2] = {reg, reg};
+    pair(both, bytes + odd, bytes + odd, n - odd);
+    return ~both[0];
 }

@@ -4,15 +4,19 @@
  * Frames are taken in small batches, in steps that keep the processor busy on many frames at once: copy (take),
  * undo the stuffing, check, deliver (flush). A frame of usual length has its own slot of fixed size:
  *
- *     | zeros | frame, ending in the middle | MIDDLE zeros |
+ *     | START zeros, the last one for the first COBS code | frame | zeros |
  *
- * Zeros before the frame do not change the CRC, so it can be taken in whole blocks. Zeros behind it stop the chain of
- * COBS codes by themselves, wherever it ends: code 0 leads nowhere. So several chains can be followed side by side.
+ * Zeros before the frame do not change the CRC, so it can be taken in whole blocks, and two frames together. Zeros
+ * behind it stop the chain of COBS codes by themselves, wherever it ends: code 0 leads nowhere. So several chains
+ * can be followed side by side.
  */
 #include <stdlib.h> // calloc, free
 #include <string.h> // memchr, memcpy, memmove, memset
 #include "crc32.h"
 #include "dexkit.h"
+#ifdef __SSE2__
+#include <emmintrin.h> // _mm_movemask_epi8
+#endif
 
 enum {
     HEADER_BYTES = 16,
@@ -20,9 +24,9 @@ enum {
     FRAME_MIN = HEADER_BYTES + CRC_BYTES,
     FRAME_MAX = HEADER_BYTES + DK_PAYLOAD_BYTES + CRC_BYTES,
     STUFFED_MAX = FRAME_MAX + (FRAME_MAX + 253) / 254,
-    WIDTH = 16,   /* bytes copied and checked at a time; buffers that are overrun have as much to spare */
-    MIDDLE = 256, /* where a frame ends in its slot; no code leads further than 254 beyond */
-    SLOT_MAX = 253,
+    WIDTH = 16,  /* bytes copied and checked at a time; buffers that are overrun have as much to spare */
+    START = 256, /* where a frame begins in its slot, its first code just before; no code leads further than 255 */
+    SLOT_STUFFED_MAX = 254, /* bytes of a frame that has no full group */
     BATCH = 32,
     LANES = 8, /* chains followed side by side */
     HOLES = 64 /* gaps remembered, so that a frame from behind is known as late or as duplicate */
@@ -30,7 +34,7 @@ enum {
 
 #define NOT_STARTED ((uint64_t)1 << 32) /* as a next sequence: no frame of this stream has come yet */
 
-typedef uint8_t slot[2 * MIDDLE];
+typedef uint8_t slot[3 * START];
 
 typedef struct hole {
     uint32_t first, count;
@@ -40,14 +44,14 @@ typedef struct hole {
 struct dk_decoder {
     dk_frame_counts counts;
     int duplicates; /* delivered too */
-    dk_crc32_blocks *crc;
+    dk_crc32_pair *crc;
     uint32_t residue[FRAME_MAX + 1]; /* register after a good frame of that length that began with zero */
     uint64_t next_sequence[DK_STREAMS];
     hole holes[HOLES];
     size_t n_holes;
     size_t n_slots, limit;  /* of the batch; 0: there is no room to deliver */
     uint16_t length[BATCH]; /* of the frame in each slot */
-    uint16_t next[BATCH];   /* in its slot: where the chain of COBS codes goes on, MIDDLE when it has ended well */
+    uint16_t filled[BATCH]; /* bytes of each slot, from the first code on, that may not be zero */
     slot slots[BATCH];
     uint8_t long_frame[WIDTH + STUFFED_MAX + WIDTH];
     size_t n_open; /* bytes of the frame that began in an earlier push; more than STUFFED_MAX: too long */
@@ -190,23 +194,26 @@ static size_t unstuff_long(uint8_t *frame, size_t n, uint8_t code)
 }
 
 /* Undoes the stuffing of LANES frames: every code stands where a zero was. One chain alone would wait for memory
- * at each step. */
-static void unstuff_slots(slot *slots, uint16_t *next)
+ * at each step. `end`: where each chain has ended. */
+static void unstuff_slots(slot *slots, const uint8_t **end)
 {
-    size_t at[LANES], codes;
+    uint8_t *at[LANES];
+    unsigned codes;
     for (size_t k = 0; k < LANES; k++)
-        at[k] = next[k];
+        at[k] = slots[k] + START - 1;
     do {
         codes = 0;
-        for (size_t k = 0; k < LANES; k++) {
-            size_t code = slots[k][at[k]];
-            slots[k][at[k]] = 0;
-            at[k] += code;
-            codes |= code;
-        }
+        for (size_t k = 0; k < LANES; k++)
+            for (size_t step = 0; step < 4; step++) { /* stores that follow each other into one line cost less */
+                size_t code = *at[k];
+                *at[k] = 0;
+                at[k] += code;
+            }
+        for (size_t k = 0; k < LANES; k++)
+            codes |= *at[k];
     } while (codes);
     for (size_t k = 0; k < LANES; k++)
-        next[k] = (uint16_t)at[k];
+        end[k] = at[k];
 }
 
 /* True when the schema knows such a frame. */
@@ -239,30 +246,32 @@ static inline void deliver(dk_decoder *d, const uint8_t *frame, size_t length, d
     }
 }
 
-/* True when the CRC is right; as many zeros as make whole blocks must come before the frame. */
-static inline int verified(const dk_decoder *d, const uint8_t *frame, size_t length)
+static inline size_t whole_widths(size_t n)
 {
-    size_t zeros = -length % WIDTH;
-    return d->crc(0, frame - zeros, zeros + length) == d->residue[length];
+    return (n + WIDTH - 1) / WIDTH * WIDTH;
 }
 
 /* Delivers what is good in the batch, and begins a new one. */
 static void flush(dk_decoder *d, dk_blocks *out)
 {
-    for (size_t i = d->n_slots; i % LANES; i++)
-        d->next[i] = MIDDLE; /* an idle lane */
+    const uint8_t *end[BATCH];
+    uint32_t reg[BATCH] = {0};
     for (size_t i = 0; i < d->n_slots; i += LANES)
-        unstuff_slots(&d->slots[i], &d->next[i]);
-    uint8_t right[BATCH];
-    for (size_t i = 0; i < d->n_slots; i++)
-        right[i] = (uint8_t)verified(d, d->slots[i] + MIDDLE - d->length[i], d->length[i]);
+        unstuff_slots(&d->slots[i], &end[i]);
+    for (size_t i = 0; i < d->n_slots; i += 2) { /* with zeros before the shorter one */
+        const uint8_t *a = d->slots[i] + START + d->length[i];
+        const uint8_t *b = d->slots[i + 1] + START + d->length[i + 1];
+        size_t n = whole_widths(d->length[i] > d->length[i + 1] ? d->length[i] : d->length[i + 1]);
+        d->crc(&reg[i], a - n, b - n, n);
+    }
     for (size_t i = 0; i < d->n_slots; i++) {
-        if (d->next[i] != MIDDLE)
+        const uint8_t *frame = d->slots[i] + START;
+        if (end[i] != frame + d->length[i])
             d->counts.malformed++;
-        else if (!right[i])
+        else if (reg[i] != d->residue[d->length[i]])
             d->counts.bad_crc++;
         else
-            deliver(d, d->slots[i] + MIDDLE - d->length[i], d->length[i], out);
+            deliver(d, frame, d->length[i], out);
     }
     size_t places = out->capacity - out->count;
     d->n_slots = 0;
@@ -271,50 +280,77 @@ static void flush(dk_decoder *d, dk_blocks *out)
         d->limit = 0;
 }
 
-/* Delivers one long frame. */
+/* Takes the n bytes before a zero that are too many for a slot; with a free slot there is also room for them. */
 static void take_long(dk_decoder *d, const uint8_t *bytes, size_t n, dk_blocks *out)
 {
     uint8_t *stuffed = d->long_frame + WIDTH;
-    memcpy(stuffed, bytes + 1, n - 1);
-    size_t length = unstuff_long(stuffed, n - 1, bytes[0]);
-    uint8_t *frame = stuffed + n - 1 - length;
-    if (length == 0 || length > FRAME_MAX)
+    uint32_t reg[2] = {0};
+    size_t length = 0;
+    flush(d, out);
+    if (n <= STUFFED_MAX) {
+        memcpy(stuffed, bytes + 1, n - 1);
+        length = unstuff_long(stuffed, n - 1, bytes[0]);
+    }
+    const uint8_t *end = stuffed + n - 1, *start = end - whole_widths(length);
+    if (length == 0 || length > FRAME_MAX) {
         d->counts.malformed++;
-    else if (!verified(d, frame, length))
-        d->counts.bad_crc++;
+        return;
+    }
+    d->crc(reg, start, start, whole_widths(length));
+    if (reg[0] == d->residue[length])
+        deliver(d, end - length, length, out);
     else
-        deliver(d, frame, length, out);
+        d->counts.bad_crc++;
+    flush(d, out);
 }
 
-/* Takes the n bytes between two zeros; `after` more may be read behind them. False when the batch must be flushed. */
-static inline int take(dk_decoder *d, const uint8_t *bytes, size_t n, size_t after, dk_blocks *out)
+/* Copies the bytes before the first zero, and zeros behind them to a whole width. Returns their number, more than
+ * SLOT_STUFFED_MAX where no zero is near. */
+static inline size_t copy_to_zero(uint8_t *to, const uint8_t *from, size_t n)
 {
-    size_t length = n - 1;
-    if (n <= FRAME_MIN) {
-        d->counts.too_short += n > 0;
-    } else if (n > STUFFED_MAX) {
-        d->counts.malformed++;
-    } else if (length > SLOT_MAX) {
-        if (d->n_slots || d->limit == 0)
-            return 0;
-        take_long(d, bytes, n, out);
-        d->limit = 0; /* what room is left is known after a flush */
-    } else if (d->n_slots == d->limit) {
-        return 0;
-    } else {
-        uint8_t *place = d->slots[d->n_slots], *frame = place + MIDDLE - length;
-        memset(place + (MIDDLE - length) / WIDTH * WIDTH, 0, WIDTH);
-        if (after >= WIDTH) {
-            copy_wide(frame, bytes + 1, length);
-            memset(place + MIDDLE, 0, WIDTH);
-        } else {
-            memcpy(frame, bytes + 1, length);
+    size_t at = 0, near = n < START ? n : START;
+#ifdef __SSE2__
+    static const uint8_t keep[2 * WIDTH] = {255, 255, 255, 255, 255, 255, 255, 255,
+                                            255, 255, 255, 255, 255, 255, 255, 255};
+    for (; at + WIDTH <= near; at += WIDTH) {
+        __m128i bytes = _mm_loadu_si128((const void *)(from + at));
+        int zeros = _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_setzero_si128()));
+        if (zeros) {
+            size_t kept = (size_t)__builtin_ctz((unsigned)zeros);
+            __m128i mask = _mm_loadu_si128((const void *)(keep + WIDTH - kept));
+            _mm_storeu_si128((void *)(to + at), _mm_and_si128(bytes, mask));
+            return at + kept;
         }
-        d->length[d->n_slots] = (uint16_t)length;
-        d->next[d->n_slots] = (uint16_t)(MIDDLE - length + bytes[0] - 1);
+        _mm_storeu_si128((void *)(to + at), bytes);
+    }
+#endif
+    const uint8_t *zero = memchr(from + at, 0, near - at);
+    if (!zero)
+        return SIZE_MAX;
+    size_t kept = (size_t)(zero - from) - at;
+    memcpy(to + at, from + at, kept);
+    memset(to + at + kept, 0, WIDTH - kept % WIDTH);
+    return at + kept;
+}
+
+/* Takes what lies before the first zero of n bytes, when it is short enough for a slot; there is a free one.
+ * Returns the number of bytes, more than SLOT_STUFFED_MAX when they are too many. */
+static inline size_t take(dk_decoder *d, const uint8_t *bytes, size_t n)
+{
+    size_t i = d->n_slots;
+    uint8_t *place = d->slots[i] + START - 1;
+    size_t taken = copy_to_zero(place, bytes, n);
+    size_t filled = taken <= SLOT_STUFFED_MAX ? (taken / WIDTH + 1) * WIDTH : START;
+    if (filled < d->filled[i])
+        memset(place + filled, 0, d->filled[i] - filled);
+    d->filled[i] = (uint16_t)filled;
+    if (taken <= FRAME_MIN) {
+        d->counts.too_short += taken > 0;
+    } else if (taken <= SLOT_STUFFED_MAX) {
+        d->length[i] = (uint16_t)(taken - 1);
         d->n_slots++;
     }
-    return 1;
+    return taken;
 }
 
 /* ---- The face ------------------------------------------------------------------------------------------- */
@@ -336,27 +372,33 @@ size_t dk_decoder_push(dk_decoder *decoder, const uint8_t *bytes, size_t n, dk_b
         return 0;
     if (d->n_open) {
         const uint8_t *zero = memchr(bytes, 0, n);
-        size_t part = zero ? (size_t)(zero - bytes) : n;
-        keep_open(d, bytes, part);
+        at = zero ? (size_t)(zero - bytes) : n;
+        keep_open(d, bytes, at++);
         if (!zero)
             return n;
-        (void)take(d, d->open, d->n_open, WIDTH, blocks); /* an empty batch takes one */
-        flush(d, blocks);
+        d->open[d->n_open] = 0;
+        if (take(d, d->open, d->n_open + 1) > SLOT_STUFFED_MAX)
+            take_long(d, d->open, d->n_open, blocks);
         d->n_open = 0;
-        at = part + 1;
     }
-    for (const uint8_t *zero; at < n && (zero = memchr(bytes + at, 0, n - at)); at = (size_t)(zero - bytes) + 1) {
-        const uint8_t *start = bytes + at;
-        size_t length = (size_t)(zero - start), after = n - at - length;
-        if (!take(d, start, length, after, blocks)) {
+    while (at < n) {
+        if (d->n_slots == d->limit)
             flush(d, blocks);
-            if (!take(d, start, length, after, blocks))
-                return at;
+        if (d->limit == 0)
+            return at;
+        size_t taken = take(d, bytes + at, n - at);
+        if (taken > SLOT_STUFFED_MAX) {
+            const uint8_t *zero = memchr(bytes + at, 0, n - at);
+            if (!zero) {
+                keep_open(d, bytes + at, n - at);
+                break;
+            }
+            taken = (size_t)(zero - bytes) - at;
+            take_long(d, bytes + at, taken, blocks);
         }
+        at += taken + 1;
     }
     flush(d, blocks);
-    if (at < n)
-        keep_open(d, bytes + at, n - at);
     return n;
 }
 

@@ -27,7 +27,7 @@ enum {
     WIDTH = 16,  /* bytes copied and checked at a time; buffers that are overrun have as much to spare */
     START = 256, /* where a frame begins in its slot, its first code just before; no code leads further than 255 */
     SLOT_STUFFED_MAX = 254, /* bytes of a frame that has no full group */
-    BATCH = 32,
+    BATCH = 8, /* whole groups of LANES; more would not stay in the nearest cache beside what comes in and goes out */
     LANES = 8, /* chains followed side by side */
     HOLES = 64 /* gaps remembered, so that a frame from behind is known as late or as duplicate */
 };

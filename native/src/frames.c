@@ -14,9 +14,6 @@
 #include <string.h> // memchr, memcpy, memmove, memset
 #include "crc32.h"
 #include "dexkit.h"
-#ifdef __SSE2__
-#include <emmintrin.h> // _mm_movemask_epi8
-#endif
 
 enum {
     HEADER_BYTES = 16,
@@ -304,52 +301,25 @@ static void take_long(dk_decoder *d, const uint8_t *bytes, size_t n, dk_blocks *
     flush(d, out);
 }
 
-/* Copies the bytes before the first zero, and zeros behind them to a whole width. Returns their number, more than
- * SLOT_STUFFED_MAX where no zero is near. */
-static inline size_t copy_to_zero(uint8_t *to, const uint8_t *from, size_t n)
-{
-    size_t at = 0, near = n < START ? n : START;
-#ifdef __SSE2__
-    static const uint8_t keep[2 * WIDTH] = {255, 255, 255, 255, 255, 255, 255, 255,
-                                            255, 255, 255, 255, 255, 255, 255, 255};
-    for (; at + WIDTH <= near; at += WIDTH) {
-        __m128i bytes = _mm_loadu_si128((const void *)(from + at));
-        int zeros = _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_setzero_si128()));
-        if (zeros) {
-            size_t kept = (size_t)__builtin_ctz((unsigned)zeros);
-            __m128i mask = _mm_loadu_si128((const void *)(keep + WIDTH - kept));
-            _mm_storeu_si128((void *)(to + at), _mm_and_si128(bytes, mask));
-            return at + kept;
-        }
-        _mm_storeu_si128((void *)(to + at), bytes);
-    }
-#endif
-    const uint8_t *zero = memchr(from + at, 0, near - at);
-    if (!zero)
-        return SIZE_MAX;
-    size_t kept = (size_t)(zero - from) - at;
-    memcpy(to + at, from + at, kept);
-    memset(to + at + kept, 0, WIDTH - kept % WIDTH);
-    return at + kept;
-}
-
-/* Takes what lies before the first zero of n bytes, when it is short enough for a slot; there is a free one.
+/* Takes what lies before the first of n bytes that is zero, when it is short enough for a slot; there is a free one.
  * Returns the number of bytes, more than SLOT_STUFFED_MAX when they are too many. */
 static inline size_t take(dk_decoder *d, const uint8_t *bytes, size_t n)
 {
-    size_t i = d->n_slots;
-    uint8_t *place = d->slots[i] + START - 1;
-    size_t taken = copy_to_zero(place, bytes, n);
-    size_t filled = taken <= SLOT_STUFFED_MAX ? (taken / WIDTH + 1) * WIDTH : START;
-    if (filled < d->filled[i])
-        memset(place + filled, 0, d->filled[i] - filled);
-    d->filled[i] = (uint16_t)filled;
+    const uint8_t *zero = memchr(bytes, 0, n <= SLOT_STUFFED_MAX ? n : SLOT_STUFFED_MAX + 1);
+    if (!zero)
+        return SIZE_MAX;
+    size_t taken = (size_t)(zero - bytes), i = d->n_slots;
     if (taken <= FRAME_MIN) {
         d->counts.too_short += taken > 0;
-    } else if (taken <= SLOT_STUFFED_MAX) {
-        d->length[i] = (uint16_t)(taken - 1);
-        d->n_slots++;
+        return taken;
     }
+    uint8_t *place = d->slots[i] + START - 1;
+    memcpy(place, bytes, taken);
+    if (taken < d->filled[i])
+        memset(place + taken, 0, d->filled[i] - taken);
+    d->filled[i] = (uint16_t)taken;
+    d->length[i] = (uint16_t)(taken - 1);
+    d->n_slots++;
     return taken;
 }
 

@@ -5,6 +5,7 @@ import pytest
 
 from dexkit import hardware
 from dexkit.protocol.tables import OBJECT_ID, SCHEMA_HASH, STREAMS
+from dexkit.sim.engines import node
 from tests.board import Host
 
 objects = pytest.mark.parametrize("kind", list(OBJECT_ID))
@@ -35,3 +36,43 @@ def test_a_board_says_who_it_is_and_streams_at_its_rates(kind):
             assert seconds > 1.8
             steps = np.diff([b.tick_us for b in blocks])
             assert steps.max() < 52_000  # at most 50 ms, and what the oscillator is off
+
+
+#: Runs the firmware turn by turn with the heap locked, and says so where a turn allocates.
+LOCKED = """
+import micropython, sys
+from app.main import make_loop
+loop = make_loop("{}")
+loop.kit.configure()
+loop.answers.say_hello(loop)
+for stream in loop.streams:
+    stream.start()
+while True:
+    micropython.heap_lock()
+    try:
+        if not loop.turn():
+            loop.rest_a_moment()
+    except MemoryError:
+        micropython.heap_unlock()
+        print("ALLOCATES")
+        break
+    micropython.heap_unlock()
+"""
+
+
+@pytest.mark.skipif(bool(node.missing()), reason=node.missing() or "")
+@pytest.mark.parametrize("kind", ["cup", "button_board"])
+def test_no_turn_of_the_loop_allocates(kind):
+    with Host(kind, engine="micropython", program=LOCKED.format(kind)) as host:
+        first, *_, last = host.wake()["streams"]
+        for k in range(5):
+            host.send("ping")
+            host.wait(0.4)
+            host.send("ack", first, 8 * k, "80000005")  # holes: blocks are sent again
+            host.send("ack", last, 8 * k + 2)
+        assert len(host.of("pong")) == 5
+        assert len(host.of("heartbeat")) >= 1
+        assert host.of("heartbeat")[-1].said["resent_blocks"] > 0
+        assert (
+            host.counts.malformed == host.counts.too_short == host.counts.bad_crc == 0
+        )  # nothing was printed

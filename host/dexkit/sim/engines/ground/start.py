@@ -48,7 +48,9 @@ def exempt(function):
     """Return the function, able to allocate while the program may not: on the board it is not Python."""
 
     def unlocked(a=_ABSENT, b=_ABSENT, c=_ABSENT, d=_ABSENT):
-        for _ in range(_locks):
+        global _locks
+        locks, _locks = _locks, 0  # one that calls another may unlock once only
+        for _ in range(locks):
             micropython.heap_unlock()
         try:
             if a is _ABSENT:
@@ -61,8 +63,9 @@ def exempt(function):
                 return function(a, b, c)
             return function(a, b, c, d)
         finally:
-            for _ in range(_locks):
+            for _ in range(locks):
                 micropython.heap_lock()
+            _locks = locks
 
     return unlocked
 

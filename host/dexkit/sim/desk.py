@@ -103,6 +103,8 @@ class Desk:
         self.requests = 0
         self.lights: dict[int, bytes] = {}
         self.pins: dict[int, int] = {}
+        #: Pins that somebody holds at a level, as a button does.
+        self.held: dict[int, int] = {}
         #: Called with every piece that the board sends; set by whoever listens.
         self.on_sent: Callable[[bytes], None] = lambda data: None
         #: Called with every piece that reaches the board.
@@ -377,7 +379,7 @@ class Desk:
     def _level(self, pin: int) -> int:
         chip = self.ready_pins.get(pin)
         if chip is None:
-            return self.pins.get(pin, 0)
+            return self.held.get(pin, self.pins.get(pin, 0) & 1)
         chip.run_to(self.now_us)
         return chip.ready_level()
 

@@ -76,7 +76,7 @@ class Loader:
 
     def __init__(self, desk: Desk, flash: Path, sources: Sequence[Path] = ()) -> None:
         self.desk, self.flash = desk, flash
-        self.sources = [flash, *sources]
+        self.sources = sources
         self.modules: dict[str, ModuleType] = {}
         self._builtins = {name: getattr(builtins, name) for name in dir(builtins)}
         self._builtins |= {"__import__": self._import, "open": self._open, "print": self._print}
@@ -131,10 +131,14 @@ class Loader:
         self.modules[name] = module
         return module
 
+    def _folders(self) -> list[Path]:
+        """Return where modules are looked for: the board's sys.path in its flash, then the further folders."""
+        return [*(self._place(entry) for entry in self.modules["sys"].path), *self.sources]
+
     def _find(self, name: str) -> Path | None:
         """Return the file of a module or package; the board's own names come first, then the flash."""
         parts = name.split(".")
-        for folder in (BOARD, *self.sources, *_driver_folders(parts[0])):
+        for folder in (BOARD, *self._folders(), *_driver_folders(parts[0])):
             place = folder.joinpath(*parts)
             for path in (place / "__init__.py", place.with_suffix(".py")):
                 if path.is_file():
@@ -148,7 +152,7 @@ class Loader:
         if parent:
             self._load(parent)
         path = self._find(name)
-        if path is None and any(folder.joinpath(*name.split(".")).is_dir() for folder in self.sources):
+        if path is None and any(folder.joinpath(*name.split(".")).is_dir() for folder in self._folders()):
             module = self._supply(name)  # a folder without __init__.py is a package too
             module.__path__ = []
         elif path is None:

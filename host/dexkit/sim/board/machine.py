@@ -24,6 +24,8 @@ class Pin:
 
     def init(self, mode=-1, pull=-1, value=None, alt=-1):
         """Set up the pin."""
+        if pull in (self.PULL_UP, self.PULL_DOWN):
+            request(ops.PIN_SET, self.id, 3 if pull == self.PULL_UP else 2)
         if value is not None:
             self.value(value)
 

@@ -21,7 +21,7 @@ I2C_INIT = 2
 I2C = 3
 #: a pin; the result is its level.
 PIN_GET = 4
-#: a pin, b level.
+#: a pin, b level; 2 and 3: an input that is pulled down or up.
 PIN_SET = 5
 #: a pin, b edges: 1 falling, 2 rising; 0 ends it.
 PIN_WATCH = 6

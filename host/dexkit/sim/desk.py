@@ -131,6 +131,8 @@ class Desk:
         with self._state:
             self._cut = None
             self._boot_us = self.now_us
+            #: Nothing happens before this time.
+            self._due_us = 0
             self.reset_cause = cause
             self._inbox = bytearray()
             self._watched: dict[int, int] = {}
@@ -151,6 +153,7 @@ class Desk:
             at_us = self._wall_now_us() if at_us is None else at_us
             self._arrived += 1
             heapq.heappush(self._arrivals, (max(at_us, self.now_us), self._arrived, bytes(data)))
+            self._due_us = min(self._due_us, self._arrivals[0][0])
             self._state.notify_all()
 
     def attach(self, attached: bool) -> None:
@@ -224,12 +227,13 @@ class Desk:
             return self._reply(result, data)
 
     def _reply(self, result: int, data: bytes) -> bytes:
-        events = sorted(self._events)
-        self._events = []
         flags, self._interrupted = (ops.INTERRUPTED if self._interrupted else 0), False
-        head = struct.pack(ops.REPLY, self.ticks(), self._left_us(), result, flags, len(events))
-        body = b"".join(struct.pack(ops.EVENT, k, n, self.ticks(t)) for t, k, n in events)
-        return head + body + data
+        left_us = max(1, min(LOOK_US, self._due_us - self.now_us))
+        head = struct.pack(ops.REPLY, self.ticks(), left_us, result, flags, len(self._events))
+        if not self._events:
+            return head + data
+        events, self._events = sorted(self._events), []
+        return head + b"".join(struct.pack(ops.EVENT, k, n, self.ticks(t)) for t, k, n in events) + data
 
     def ticks(self, at_us: float | None = None) -> int:
         """Return what ticks_us() says at this device time."""
@@ -243,12 +247,16 @@ class Desk:
 
     def _go_on(self, to_us: int) -> None:
         """Let time reach this point and gather what came due on the way."""
-        if self._bites_us is not None and to_us >= self._bites_us:
-            self._cut = Bite()
         if self._cut is not None:
             self._state.notify_all()
             raise self._cut
-        self.now_us = max(self.now_us, to_us)
+        if to_us > self.now_us:
+            self.now_us = to_us
+        if self.now_us < self._due_us:
+            return
+        if self._bites_us is not None and self.now_us >= self._bites_us:
+            self._cut = Bite()
+            raise self._cut
         while self._arrivals and self._arrivals[0][0] <= self.now_us:
             self._take(heapq.heappop(self._arrivals)[2])
         for pin, chip in self.ready_pins.items():
@@ -264,6 +272,7 @@ class Desk:
                     break
                 at_us += period_us
                 self._timers[number] = (at_us, period_us)
+        self._due_us = self._next_us()
 
     def _take(self, data: bytes) -> None:
         """Bytes from the host reach the board."""
@@ -274,16 +283,22 @@ class Desk:
         self._inbox += data
 
     def _next_us(self) -> int:
-        """Return when the next thing happens that the board has asked to be told."""
+        """Return before when nothing happens, unless the board or the host does something."""
         times: list[float] = [at_us for at_us, _ in self._timers.values()]
+        if self._arrivals:
+            times.append(self._arrivals[0][0])
+        if self._bites_us is not None:
+            times.append(self._bites_us)
         for pin, chip in self.ready_pins.items():
             edge_us = chip.next_edge_us() if self._watched.get(pin, 0) & 2 else None
             if edge_us is not None:
                 times.append(edge_us)
         return ceil(min(times)) if times else self.now_us + NEVER_US
 
-    def _left_us(self) -> int:
-        return max(1, min(LOOK_US, self._next_us() - self.now_us))
+    def _changed(self) -> None:
+        """Say that something may come due earlier than was thought."""
+        self._due_us = 0
+        self._go_on(self.now_us)
 
     def _stand(self) -> None:
         """Wait where the board may not go on yet."""
@@ -298,9 +313,7 @@ class Desk:
         began_us = self.now_us
         end_us = began_us + most_us
         while self.now_us < end_us and not self._events and not (wakes and self._inbox):
-            goal_us = min(end_us, self._next_us())
-            if self._arrivals:
-                goal_us = min(goal_us, self._arrivals[0][0])
+            goal_us = min(end_us, self._due_us)
             if self._until_us is not None:
                 goal_us = min(goal_us, self._until_us)
             elif self._paced_from is not None:
@@ -373,6 +386,7 @@ class Desk:
             for _ in range(count):
                 at_us += byte_us
                 answer.append(chip.read(at_us))
+        self._due_us = 0
         self._go_on(int(at_us))
         return ops.OK, bytes(answer)
 
@@ -391,11 +405,12 @@ class Desk:
         chip = self.ready_pins.get(pin)
         if chip is not None:
             chip.run_to(self.now_us)
-            chip.edges.clear()
+            chip.edges.clear()  # what rose before is no edge of this watch
         if edges:
             self._watched[pin] = edges
         else:
             self._watched.pop(pin, None)
+        self._changed()
         return 0, b""
 
     def _set_timer(self, number: int, period_us: int, data: bytes) -> tuple[int, bytes]:
@@ -403,6 +418,7 @@ class Desk:
             self._timers[number] = (self.now_us + period_us, period_us if data[0] else 0)
         else:
             self._timers.pop(number, None)
+        self._changed()
         return 0, b""
 
     def _read(self, count: int, b: int, data: bytes) -> tuple[int, bytes]:
@@ -436,6 +452,7 @@ class Desk:
 
     def _feed_watchdog(self, timeout_ms: int, b: int, data: bytes) -> tuple[int, bytes]:
         self._bites_us = self.now_us + 1000 * timeout_ms
+        self._changed()
         return 0, b""
 
     def _reset(self, how: int, b: int, data: bytes) -> tuple[int, bytes]:

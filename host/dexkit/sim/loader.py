@@ -132,7 +132,7 @@ class Loader:
         return module
 
     def _folders(self) -> list[Path]:
-        """Return where modules are looked for: the board's sys.path in its flash, then the further folders."""
+        """Return where modules are looked for: sys.path in the flash, then the further folders."""
         return [*(self._place(entry) for entry in self.modules["sys"].path), *self.sources]
 
     def _find(self, name: str) -> Path | None:

@@ -24,7 +24,7 @@ class Chip:
 
     def __init__(self, address: int) -> None:
         self.address = address
-        self.fault = ""
+        self._fault = ""
         self.registers = bytearray(256)
         self.pointer = 0
         self._pointed = True
@@ -38,11 +38,24 @@ class Chip:
         for register, value in self.RESET.items():
             self.registers[register] = value
 
+    @property
+    def fault(self) -> str:
+        """What is wrong with it, one of FAULTS."""
+        return self._fault
+
+    @fault.setter
+    def fault(self, fault: str) -> None:
+        self._fault = fault
+        self.on_fault()
+
+    def on_fault(self) -> None:
+        """Do what a new fault changes."""
+
     # --------------------------------------------------------------------------------------------- bus
 
     def answers(self, address: int) -> bool:
         """Return whether the chip acknowledges this address."""
-        return self.fault != "missing" and address == self.address + (self.fault == "moved")
+        return self._fault != "missing" and address == self.address + (self._fault == "moved")
 
     def start(self, reading: bool, now_us: float) -> None:
         """Begin a transfer."""

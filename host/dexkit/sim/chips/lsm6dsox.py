@@ -35,6 +35,11 @@ class LSM6DSOX(Chip):
 
     def __init__(self, address: int, feed: Feed, *, rate_ppm: float = 0.0) -> None:
         self.feed, self.rate_ppm = feed, rate_ppm
+        #: Time between two measurements; 0 while both sensors are off.
+        self.period_us = 0.0
+        #: Status bits of what measures: 1 accelerometer, 2 gyroscope.
+        self._sources = 0
+        self._now_us = 0.0
         self._start_us = -1.0
         self._taken = 0
         self._waiting = 0
@@ -46,25 +51,28 @@ class LSM6DSOX(Chip):
     def power_up(self) -> None:
         """Set the registers as after power-up: both sensors off."""
         super().power_up()
-        self._start_us, self._waiting = -1.0, 0
+        self._restart(self._now_us)
 
-    @property
-    def period_us(self) -> float:
-        """Time between two measurements; 0 while both sensors are off."""
-        rates = [RATES_HZ.get(self.registers[control] >> 4, 0.0) for control in (CTRL1_XL, CTRL2_G)]
+    def _restart(self, now_us: float) -> None:
+        """Measurements begin anew, as after every change of a rate."""
+        accel, gyro = self.registers[CTRL1_XL] >> 4, self.registers[CTRL2_G] >> 4
+        rate_hz = max(RATES_HZ.get(accel, 0.0), RATES_HZ.get(gyro, 0.0))
         slower = 2.0 if self.fault == "slow" else 1.0
-        return slower * 1e6 / (max(rates) * (1.0 + 1e-6 * self.rate_ppm)) if max(rates) else 0.0
+        self.period_us = slower * 1e6 / (rate_hz * (1.0 + 1e-6 * self.rate_ppm)) if rate_hz else 0.0
+        self._sources = int(accel != 0) | 2 * int(gyro != 0)
+        self._start_us = now_us if rate_hz else -1.0
+        self._taken = self._waiting = 0
 
-    @property
-    def _sources(self) -> int:
-        """Status bits of what measures: 1 accelerometer, 2 gyroscope."""
-        return int(self.registers[CTRL1_XL] >> 4 != 0) | 2 * int(self.registers[CTRL2_G] >> 4 != 0)
+    def on_fault(self) -> None:
+        """Begin anew: the rate may be another."""
+        self._restart(self._now_us)
 
     def _pulsed(self) -> bool:
         return bool(self.registers[COUNTER_BDR1] & 0x80)
 
     def run_to(self, now_us: float) -> None:
         """Measure until then."""
+        self._now_us = now_us
         if self._start_us < 0 or self.fault == "never_ready":
             return
         done = int((now_us - self._start_us) / self.period_us)
@@ -103,8 +111,7 @@ class LSM6DSOX(Chip):
             return
         self.registers[register] = value
         if register in (CTRL1_XL, CTRL2_G) and (before ^ value) & 0xF0:
-            self._start_us = now_us if self.period_us else -1.0
-            self._taken = self._waiting = 0
+            self._restart(now_us)
 
     def on_read(self, register: int, now_us: float) -> int:
         """Return a register; reading the high byte of an axis takes that sensor's data."""

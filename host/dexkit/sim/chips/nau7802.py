@@ -51,10 +51,13 @@ class NAU7802(Chip):
     ) -> None:
         self.feed, self.newton_per_count, self.rate_ppm = feed, newton_per_count, rate_ppm
         self.offset_n, self.gain_error = offset_n, gain_error
+        #: Time between two conversions.
+        self.period_us = 1e5
         self._start_us = -1.0
         self._taken = 0
         self._ready = False
         self._count = 0
+        self._now_us = 0.0
         self._powered_us = -1.0
         self._calibrated_us = -1.0
         super().__init__(address)
@@ -65,15 +68,11 @@ class NAU7802(Chip):
         self._powered_us = self._start_us = self._calibrated_us = -1.0
         self._ready = False
 
-    @property
-    def period_us(self) -> float:
-        """Time between two conversions."""
-        rate_hz = RATES_HZ.get((self.registers[CTRL2] >> 4) & 7, 10)
-        slower = 2.0 if self.fault == "slow" else 1.0
-        return slower * 1e6 / (rate_hz * (1.0 + 1e-6 * self.rate_ppm))
-
     def _restart(self, now_us: float) -> None:
         """Conversions begin anew, as after every change of what they depend on."""
+        rate_hz = RATES_HZ.get((self.registers[CTRL2] >> 4) & 7, 10)
+        slower = 2.0 if self.fault == "slow" else 1.0
+        self.period_us = slower * 1e6 / (rate_hz * (1.0 + 1e-6 * self.rate_ppm))
         self._ready = False
         on = self.registers[PU_CTRL] & (DIGITAL | ANALOG) == DIGITAL | ANALOG
         self._start_us = now_us if on else -1.0
@@ -81,6 +80,7 @@ class NAU7802(Chip):
 
     def run_to(self, now_us: float) -> None:
         """Convert until then."""
+        self._now_us = now_us
         if self._calibrated_us >= 0 and now_us >= self._calibrated_us:
             self.registers[CTRL2] &= ~(CALIBRATE | CAL_ERROR) & 0xFF
             at_us, self._calibrated_us = self._calibrated_us, -1.0
@@ -93,6 +93,10 @@ class NAU7802(Chip):
         if not self._ready:
             self.edges.append(self._start_us + (self._taken + 1) * self.period_us)
         self._taken, self._ready = done, True
+
+    def on_fault(self) -> None:
+        """Begin anew: the rate may be another."""
+        self._restart(self._now_us)
 
     def ready_level(self) -> int:
         """Return the level of DRDY: high while a result waits, unless CRP turns it round."""

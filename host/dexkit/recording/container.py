@@ -34,7 +34,6 @@ _CHUNK_OF_ZSTD = struct.Struct("<BQQQQII4sQ")  # a chunk's record up to its comp
 _DATA_END_RECORD = struct.Struct("<BQI")
 _FOOTER = struct.Struct("<QQI")
 _INDEX = struct.Struct("<HI")
-_LENGTH = struct.Struct("<Q")
 _RECORD = np.dtype([("opcode", "u1"), ("length", "<u8"), ("channel", "<u2")])
 _ZSTD = b"\x04\x00\x00\x00zstd"
 _METADATA = b"\x06\x00\x00\x00dexkit"
@@ -376,18 +375,21 @@ def look_inside(contents: Sequence[bytes]) -> Inside:
         If their records do not fill them.
     """
     raw = b"".join(contents)
-    places, at, length_at = [], 0, _LENGTH.unpack_from
-    while at + _RECORD.itemsize <= len(raw):
-        places.append(at)
-        at += _HEAD.size + length_at(raw, at + 1)[0]
-    chunk_ends = np.cumsum(np.fromiter(map(len, contents), np.int64, len(contents)))
-    edges = np.array([*places, len(raw)], np.int64)
-    if at != len(raw) or np.any(edges[np.searchsorted(edges, chunk_ends)] != chunk_ends):
-        raise ValueError("a record reaches beyond its chunk")
-    start, end = edges[:-1], edges[1:]
     # Bytes at each place as if a record began there: the view costs nothing, only heads are copied.
     heads = np.ndarray(max(len(raw) - _RECORD.itemsize + 1, 0), f"V{_RECORD.itemsize}", raw, strides=(1,))
-    head = heads[start].view(_RECORD)
+    sizes = np.fromiter(map(len, contents), np.int64, len(contents))
+    chunk_end = np.cumsum(sizes)
+    at, starts = chunk_end - sizes, [np.empty(0, np.int64)]
+    while np.any(more := at < chunk_end):  # one record further in every chunk
+        at, chunk_end = at[more], chunk_end[more]
+        starts.append(at)
+        if at[-1] >= len(heads) or np.any(
+            (length := heads[at].view(_RECORD)["length"]) > chunk_end - at - _HEAD.size
+        ):
+            raise ValueError("a record reaches beyond its chunk")
+        at = at + _HEAD.size + length.astype(np.int64)
+    start = np.sort(np.concatenate(starts))
+    end, head = np.append(start[1:], len(raw)), heads[start].view(_RECORD)
     message, channel = head["opcode"] == _OP_MESSAGE, head["channel"]
     messages = {}
     for number in np.flatnonzero(np.bincount(channel[message])).tolist():

@@ -117,6 +117,7 @@ class Desk:
         self._state = threading.Condition()
         self._until_us: int | None = None
         self._waits = False
+        self._or_sent = False
         self._paced_from: tuple[float, int] | None = None
         self._cut: PowerOff | None = None
         self._arrivals: list[tuple[int, int, bytes]] = []
@@ -181,10 +182,13 @@ class Desk:
             self._until_us = until_us
             self._state.notify_all()
 
-    def run_until(self, until_us: int, timeout_s: float = 30.0) -> bool:
-        """Let the board run up to this device time and wait; return False where it does not get there."""
+    def run_until(self, until_us: int, timeout_s: float = 30.0, *, or_sent: bool = False) -> bool:
+        """Let the board run up to this device time, or until it sends, and wait for it.
+
+        Return False where it does not get there.
+        """
         with self._state:
-            self._until_us, self._waits = until_us, False
+            self._until_us, self._waits, self._or_sent = until_us, False, or_sent
             self._state.notify_all()
             done = self._state.wait_for(lambda: self._waits or self.is_off, timeout_s)
             return done and not self.is_off
@@ -440,6 +444,8 @@ class Desk:
             self._unread += len(data)
         self._go_on(self.now_us + USB_US_PER_BYTE * len(data))
         self.on_sent(data)
+        if self._or_sent:
+            self._until_us = self.now_us
         return len(data), b""
 
     def _has_room(self) -> bool:

@@ -45,6 +45,14 @@ class Stage:
         self.begin_us = at_us
         self.version += 1
 
+    def is_over(self, at_us: float) -> bool:
+        """Return whether the scene has been played at this device time, and is not played again."""
+        return (
+            self.begin_us is not None
+            and self.repeat_s is None
+            and (at_us - self.begin_us) * self.world_s_per_us > self.duration_s
+        )
+
     def world_s(self, device_us: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the scene's time at these device times."""
         rest_s = np.mod(device_us * self.world_s_per_us, 1.0) - 1.0

@@ -1,28 +1,47 @@
-"""`sim://pegboard?person=moderate&seed=3`: a virtual board behind the face of a serial port.
+"""`sim:pegboard?person=moderate&seed=3`: a virtual board behind the face of a serial port.
 
 pyserial finds it once `serial.protocol_handler_packages` holds ``dexkit.sim``. The board is switched on when
 its port is first opened and stays on: opening the same URL again is the same board, the cable plugged in
-again.
+again. With ``speed=fast`` the board's time goes on only while the port is read; `now_ns` tells it.
 """
 
 import atexit
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import serial
 
 from dexkit.errors import InputError
+from dexkit.sim.scene import make_scene
 from dexkit.sim.virtual import Line, VirtualBoard
 
-#: What a URL may say besides the object.
-WORDS = ("person", "seed", "engine", "damage", "chunks", "repeat_s", "clock_ppm", "fault")
+#: What a URL may say besides the object, and how it is read.
+WORDS: dict[str, Callable[[str], Any]] = {
+    "person": str,
+    "seed": int,
+    "test": str,
+    "length": int,
+    "engine": str,
+    "speed": {"paced": "paced", "fast": "fast"}.__getitem__,
+    "again_s": float,
+    "clock_ppm": float,
+    "damage": float,
+    "chunks": {"0": False, "1": True}.__getitem__,
+    "fault": lambda text: dict([text.split(":")]),
+}
 _boards: dict[str, VirtualBoard] = {}
 
 
 def board_of(url: str) -> VirtualBoard:
-    """Return the paced virtual board that a URL names, switched on; the same URL is the same board.
+    """Return the virtual board that a URL names, switched on; the same URL is the same board.
+
+    Parameters
+    ----------
+    url
+        ``sim://OBJECT?WORD=VALUE&...`` with the words of WORDS; ``fault=foot:stuck`` breaks a chip.
 
     Raises
     ------
@@ -32,30 +51,34 @@ def board_of(url: str) -> VirtualBoard:
     if url in _boards:
         return _boards[url]
     parts = urlsplit(url)
-    words = {name: values[-1] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
-    unknown = [name for name in words if name not in WORDS]
-    if unknown:
-        raise InputError(
-            f"A virtual board knows no {unknown[0]!r}. Probably it is misspelt. Use: {', '.join(WORDS)}."
-        )
-    try:
-        seed = int(words.get("seed", "1"))
-        line = Line(float(words.get("damage", "0")), chunks=words.get("chunks", "0") == "1", seed=seed)
-        repeat_s = float(words["repeat_s"]) if "repeat_s" in words else None
-        clock_ppm = float(words.get("clock_ppm", "0"))
-    except ValueError:
-        raise InputError(f"A number in {url} cannot be read. Probably it is mistyped.") from None
-    fault = words.get("fault", "")
-    board = VirtualBoard(
-        parts.netloc or parts.path.lstrip("/"),
-        words.get("person", "moderate"),
+    said = {}
+    for name, text in parse_qsl(parts.query, keep_blank_values=True):
+        if name not in WORDS:
+            raise InputError(
+                f"A virtual board knows no {name!r}. Probably it is misspelt. Use: {', '.join(WORDS)}."
+            )
+        try:
+            said[name] = WORDS[name](text)
+        except (ValueError, KeyError):
+            raise InputError(f"A virtual board cannot have {name}={text}. Probably it is mistyped.") from None
+    kind, seed = parts.netloc or parts.path.lstrip("/"), said.get("seed", 1)
+    scene = make_scene(
+        kind,
+        said.get("person", "moderate"),
         seed,
-        engine=words.get("engine", "cpython"),
-        paced=True,
-        line=line,
-        repeat_s=repeat_s,
-        clock_ppm=clock_ppm,
-        faults=dict([fault.split(":", 1)]) if ":" in fault else {},
+        test=said.get("test", ""),
+        length=said.get("length"),
+    )
+    board = VirtualBoard(
+        kind,
+        seed=seed,
+        scene=scene,
+        engine=said.get("engine", "cpython"),
+        paced=said.get("speed") != "fast",
+        line=Line(said.get("damage", 0.0), chunks=said.get("chunks", False), seed=seed),
+        repeat_s=said.get("again_s"),
+        clock_ppm=said.get("clock_ppm", 0.0),
+        faults=said.get("fault"),
     )
     _boards[url] = board.power_on()
     return board
@@ -81,6 +104,8 @@ class Serial(serial.SerialBase):  # type: ignore[misc]
         self._cancelled = False
         self._board.attach(self._take)
         self.is_open = True
+        if not self._board.paced:
+            self.now_ns = lambda: round(1e9 * self._board.world_s)
 
     def close(self) -> None:
         """Pull the cable out."""
@@ -100,6 +125,11 @@ class Serial(serial.SerialBase):  # type: ignore[misc]
         return self._board
 
     @property
+    def ended(self) -> bool:
+        """Whether nothing more is to come: the person has finished."""
+        return self._board.done
+
+    @property
     def in_waiting(self) -> int:
         """Bytes that wait to be read."""
         self._check()
@@ -108,10 +138,12 @@ class Serial(serial.SerialBase):  # type: ignore[misc]
     def read(self, size: int = 1) -> bytes:
         """Return up to `size` bytes, waiting for them as long as the timeout says."""
         self._check()
+        if not self._board.paced and len(self._inbox) < size and self.timeout:
+            self._board.run(self.timeout, or_sent=True)
         end_s = None if self.timeout is None else time.monotonic() + self.timeout
         with self._came:
             self._cancelled = False
-            while len(self._inbox) < size and not self._cancelled and self.is_open:
+            while len(self._inbox) < size and not self._cancelled and self.is_open and self._board.paced:
                 left_s = None if end_s is None else end_s - time.monotonic()
                 if left_s is not None and left_s <= 0:
                     break

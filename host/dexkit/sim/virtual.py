@@ -32,6 +32,8 @@ from dexkit.sim.scene import Scene, make_scene
 
 #: From the `start` of the first stream until the person begins.
 START_S = 1.0
+#: So long after the person has finished nothing more is to come.
+END_S = 1.0
 #: A board from which nothing is heard for so long, by the wall clock, hangs.
 HANGS_S = 5.0
 
@@ -234,8 +236,15 @@ class VirtualBoard:
 
     # -------------------------------------------------------------------------------------------- time
 
-    def run(self, seconds: float) -> bytes:
+    def run(self, seconds: float, *, or_sent: bool = False) -> bytes:
         """Let the board's time go on by so much; return what it sent to a host that has no sink.
+
+        Parameters
+        ----------
+        seconds
+            As the world counts them.
+        or_sent
+            Whether time stops as soon as the board has sent something.
 
         Raises
         ------
@@ -244,7 +253,7 @@ class VirtualBoard:
         """
         until_us = self.desk.now_us + round(seconds / self.stage.world_s_per_us)
         asked = -1
-        while not self.desk.run_until(until_us, HANGS_S):
+        while not self.desk.run_until(until_us, HANGS_S, or_sent=or_sent):
             if self.desk.is_off or self._thread is None or not self._thread.is_alive():
                 break
             if asked == self.desk.requests:
@@ -255,6 +264,11 @@ class VirtualBoard:
         if self.failure is not None:
             raise self.failure
         return self.received()
+
+    @property
+    def done(self) -> bool:
+        """Whether the person has finished, END_S ago at least, and does not begin again."""
+        return self.stage.is_over(self.desk.now_us - END_S / self.stage.world_s_per_us)
 
     @property
     def world_s(self) -> float:

@@ -15,3 +15,7 @@ class RecordingError(DexkitError):
 
 class ProtocolError(DexkitError):
     """Two sides do not speak the same protocol."""
+
+
+class LinkError(DexkitError):
+    """A board cannot be reached, or does not do what it was asked to."""

@@ -147,6 +147,27 @@ def in_nominal_units(facts: StreamFacts, rows: Bytes | NDArray[np.uint8]) -> NDA
     return values
 
 
+def on_the_wire(facts: StreamFacts, values: NDArray[np.float32]) -> bytes:
+    """Return rows as they stand on the wire: the inverse of `in_nominal_units`, to the nearest count.
+
+    Parameters
+    ----------
+    facts
+        Of the stream.
+    values
+        float32 (n, columns) in nominal units; NaN where nothing was measured.
+    """
+    absent, marks = np.isnan(values), np.array(facts.not_measured, np.int64)
+    if facts.wire.startswith("bits"):
+        bits = np.where(absent, 0, values > 0.5).astype(np.int64) << np.arange(len(facts.columns))
+        rows = np.bitwise_or.reduce(np.where(absent, marks, bits), axis=1)
+        return bytes(rows.astype(facts.row_dtype[0]).tobytes())
+    limits = np.iinfo(facts.row_dtype[0])
+    counts = np.rint(np.where(absent, 0.0, values) / np.array(facts.scales))
+    counts = np.clip(counts, limits.min + 1, limits.max).astype(np.int64)
+    return bytes(np.where(absent, marks, counts).astype(facts.row_dtype[0]).tobytes())
+
+
 def _unwrapped(numbers: NDArray[np.uint32]) -> NDArray[np.int64]:
     """Return 32-bit numbers as the steps between them say, each less than half the range."""
     steps = np.diff(numbers).astype(np.int32)

@@ -1,0 +1,103 @@
+"""Which boards are there, and how each is: asked by hello, told in words."""
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from dexkit.errors import LinkError
+from dexkit.link.connection import Connection
+from dexkit.link.news import Attached, Hello, Refused
+from dexkit.link.ports import Plug
+
+#: A board that is well answers a hello in some milliseconds, one that has just been plugged in within this.
+ANSWER_S = 2.0
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is behind a port.
+
+    Parameters
+    ----------
+    plug
+        The port.
+    hello
+        Who answered; None when nobody did.
+    state
+        ``free``, ``closed`` (it does not open), ``refused`` (another schema, or no dexkit), ``silent``.
+    remedy
+        What is wrong and the next step; empty for a free one.
+    """
+
+    plug: Plug
+    hello: Hello | None
+    state: str
+    remedy: str
+
+    def words(self) -> list[str]:
+        """Return what to tell a person: one line, and the remedy below it."""
+        who = "nobody answers" if self.hello is None else _who(self.hello)
+        state = {"closed": "cannot be opened", "refused": "refused", "silent": "no answer"}.get(
+            self.state, "free"
+        )
+        line = f"{self.plug.url}: {who}" if self.state == "free" else f"{self.plug.url}: {state}"
+        ailing = [] if self.hello is None else _ailing(self.hello)
+        return [
+            line + (", free" if self.state == "free" else ""),
+            *(f"  {text}" for text in [self.remedy, *ailing] if text),
+        ]
+
+
+def look(plugs: Iterable[Plug], answer_s: float = ANSWER_S) -> list[Seen]:
+    """Ask who is behind each port, all at once.
+
+    Parameters
+    ----------
+    plugs
+        The ports.
+    answer_s
+        How long to wait for an answer.
+    """
+    plugs = list(plugs)
+    if not plugs:
+        return []
+    with ThreadPoolExecutor(len(plugs)) as pool:
+        return list(pool.map(lambda plug: _look(plug, answer_s), plugs))
+
+
+def _look(plug: Plug, answer_s: float) -> Seen:
+    connection = Connection(plug)
+    try:
+        connection.open()
+    except LinkError as error:
+        return Seen(plug, None, "closed", str(error))
+    try:
+        end_ns = connection.now_ns() + round(1e9 * answer_s)
+        while connection.now_ns() < end_ns and connection.is_open:
+            for news in connection.step():
+                if isinstance(news, Attached):
+                    return Seen(plug, news.hello, "free", "")
+                if isinstance(news, Refused):
+                    return Seen(plug, news.hello, "refused", news.reason)
+    finally:
+        connection.close()
+    return Seen(
+        plug,
+        None,
+        "silent",
+        connection.trouble
+        or "Probably dexkit's firmware is not on the board, or it does not run. Unplug it and plug it in "
+        f"again; if that does not help, put the firmware on it: dexkit flash {plug.url}",
+    )
+
+
+def _who(hello: Hello) -> str:
+    name = hello.object_kind.replace("_", " ")
+    calibration = f"calibration {hello.calibration}" if hello.calibration else "uncalibrated"
+    return f"{name} {hello.uid}, firmware {hello.firmware}, {calibration}"
+
+
+def _ailing(hello: Hello) -> list[str]:
+    sensors = hello.said.get("sensors")
+    sensors = sensors if isinstance(sensors, dict) else {}
+    return [f"{name}: {state}" for name, state in sensors.items() if state != "ok"]

@@ -1,0 +1,220 @@
+"""Record live: boards answer, are timed, started, written as they come, stopped, emptied of what they kept.
+
+A cup and its coaster are one activity and one file; every other object has its own.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dexkit.errors import LinkError
+from dexkit.link.clock import BURST, host_ns
+from dexkit.link.connection import Connection, Connections
+from dexkit.link.listing import ANSWER_S
+from dexkit.link.news import Hello, Refused
+from dexkit.link.ports import Plug
+from dexkit.link.track import Track, facts, plans
+from dexkit.recording import Writer
+
+#: A clock that has not been probed enough by then is used as it is.
+CLOCK_S = 2.0
+#: How long a board may take to hand over what it kept.
+DRAIN_S = 5.0
+POLL_S = 0.1
+
+Show = Callable[[Sequence[Track]], None]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A file that was written.
+
+    Parameters
+    ----------
+    path
+        Where it is.
+    samples_lost
+        Samples that are known to be missing.
+    restarts
+        How often a board started anew meanwhile.
+    """
+
+    path: Path
+    samples_lost: int
+    restarts: int
+
+
+def record(
+    plugs: Sequence[Plug],
+    out: Path,
+    *,
+    seconds: float | None = None,
+    meta: Mapping[str, str] | None = None,
+    show: Show = lambda tracks: None,
+) -> list[Recorded]:
+    """Record the boards behind these ports until the time is over, they end, or Ctrl-C.
+
+    Parameters
+    ----------
+    plugs
+        The ports.
+    out
+        The file; with several activities ``NAME-cup.mcap``, ``NAME-pegboard.mcap``, ...
+    seconds
+        How long; None until Ctrl-C or the end of what a port plays.
+    meta
+        Facts for the recordings: person, test, hand.
+    show
+        Called some times a second with what has come.
+
+    Raises
+    ------
+    LinkError
+        When a board does not answer, is refused, or two are the same; no file is made then.
+    InputError
+        When a file exists already.
+    RecordingError
+        When the disk refuses; what was written before stays readable.
+    """
+    with Connections(plugs) as links, contextlib.ExitStack() as files:
+        _attach(links)
+        with contextlib.ExitStack() as locks:
+            for connection in links.all:
+                locks.enter_context(connection.lock)
+            own_time = links.all[0].own_time
+            start_ns = max(connection.now_ns() for connection in links.all) if own_time else host_ns()
+            tracks: dict[Connection, Track] = {}
+            paths: dict[Path, list[Track]] = {}
+            for path, boards in activities(out, links.all).items():
+                writer = files.enter_context(_writer(path, boards, meta or {}))
+                for connection in boards:
+                    tracks[connection] = Track(connection, writer, start_ns)
+                paths[path] = [tracks[connection] for connection in boards]
+            for connection in links.all:
+                connection.session.start()
+        with contextlib.suppress(KeyboardInterrupt):
+            _run(links, tracks, start_ns, seconds, show)
+        with contextlib.suppress(KeyboardInterrupt):
+            _drain(links, tracks)
+        for connection, track in tracks.items():
+            for news in connection.session.finish():
+                track.take(news)
+        return [
+            Recorded(path, sum(t.samples_lost for t in some), sum(t.restarts for t in some))
+            for path, some in paths.items()
+        ]
+
+
+def activities(out: Path, boards: Sequence[Connection]) -> dict[Path, list[Connection]]:
+    """Return which boards go into which file: one cup and one coaster belong together.
+
+    Parameters
+    ----------
+    out
+        The file, or with several activities the pattern for their names.
+    boards
+        Attached ones.
+
+    Raises
+    ------
+    LinkError
+        When two ports lead to the same board.
+    """
+    hellos = {board: _hello(board) for board in boards}
+    if len({hello.uid for hello in hellos.values()}) < len(boards):
+        raise LinkError("Two of the ports lead to the same board. Name each board once.")
+    kinds: dict[str, list[Connection]] = {}
+    for board, hello in hellos.items():
+        kinds.setdefault(hello.object_kind, []).append(board)
+    paired = len(kinds.get("cup", ())) == len(kinds.get("coaster", ())) == 1
+    groups = [(kind, [board]) for kind, some in kinds.items() for board in some]
+    if paired:
+        groups = [(kind, group) for kind, group in groups if kind not in ("cup", "coaster")]
+        groups.insert(0, ("cup", [*kinds["cup"], *kinds["coaster"]]))
+    if len(groups) == 1:
+        return {out: groups[0][1]}
+    named = {}
+    for kind, group in groups:
+        twins = sum(other == kind for other, _ in groups) > 1
+        name = f"{out.stem}-{kind}" + (f"-{hellos[group[0]].uid[-4:]}" if twins else "")
+        named[out.with_name(name + out.suffix)] = group
+    return named
+
+
+def _hello(connection: Connection) -> Hello:
+    hello = connection.session.hello
+    if hello is None:
+        raise LinkError(f"The board on {connection.plug.url} has not said who it is.")
+    return hello
+
+
+def _writer(path: Path, boards: list[Connection], meta: Mapping[str, str]) -> Writer:
+    first, *others = [_hello(connection) for connection in boards]
+    known = {**facts(first), **meta}
+    for hello in others:
+        known |= facts(hello, f"{hello.object_kind}_")
+    streams = [plan for hello in (first, *others) for plan in plans(hello)]
+    return Writer(path, first.object_kind, known, streams, start_ns=time.time_ns())
+
+
+def _attach(links: Connections) -> None:
+    """Wait until every board has said who it is and its clock is known."""
+    ends = {connection: connection.now_ns() + round(1e9 * ANSWER_S) for connection in links.all}
+    while True:
+        for _, news in links.news(POLL_S):
+            if isinstance(news, Refused):
+                raise LinkError(news.reason)
+        late = [c for c, end_ns in ends.items() if not c.session.attached and c.now_ns() > end_ns]
+        if late:
+            raise LinkError(
+                late[0].trouble
+                or f"Nobody answers on {late[0].plug.url}. `dexkit ports` says what can be done about it."
+            )
+        if all(_is_timed(c, end_ns) for c, end_ns in ends.items()):
+            return
+
+
+def _is_timed(connection: Connection, end_ns: int) -> bool:
+    if not connection.session.attached:
+        return False
+    state = connection.session.clock.state()
+    return (state is not None and state.probes >= BURST) or connection.now_ns() > end_ns + round(
+        1e9 * CLOCK_S
+    )
+
+
+def _run(
+    links: Connections, tracks: Mapping[Connection, Track], start_ns: int, seconds: float | None, show: Show
+) -> None:
+    """Write what comes until the time is over or every board has ended."""
+    end_ns = None if seconds is None else start_ns + round(1e9 * seconds)
+    shown_s = time.monotonic()
+    while not all(c.ended or (end_ns is not None and c.now_ns() >= end_ns) for c in links.all):
+        for connection, news in links.news(POLL_S):
+            tracks[connection].take(news)
+        if time.monotonic() - shown_s > POLL_S:
+            shown_s = time.monotonic()
+            show(list(tracks.values()))
+
+
+def _drain(links: Connections, tracks: Mapping[Connection, Track]) -> None:
+    """Stop the boards and take what they kept; a board that is away is not waited for."""
+    for connection in links.all:
+        with connection.lock:
+            connection.session.stop()
+    end_ns = {connection: connection.now_ns() + round(1e9 * DRAIN_S) for connection in links.all}
+
+    def is_done(connection: Connection) -> bool:
+        track, session = tracks[connection], connection.session
+        empty = track.drained and not session.waiting
+        return empty or connection.ended or not session.attached or connection.now_ns() > end_ns[connection]
+
+    last = False
+    while not last:
+        last = all(
+            is_done(connection) for connection in links.all
+        )  # and then once more what has come meanwhile
+        for connection, news in links.news(0 if last else POLL_S):
+            tracks[connection].take(news)

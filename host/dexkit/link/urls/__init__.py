@@ -1,0 +1,1 @@
+"""URLs that pyserial opens like ports: each `protocol_NAME` serves NAME://."""

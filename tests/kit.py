@@ -46,6 +46,7 @@ class Desk:
         self.now_us = 5_000_000
         self.board = self.power_up(1)
         self.session = Session("PORT", number=100 + seed)
+        self.session.own_time = True
         self.plugged = False
         self.news = []
 

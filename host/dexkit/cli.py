@@ -2,16 +2,23 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Annotated, cast
 
 import typer
 from rich.console import Console
+from rich.live import Live
 from rich.progress import Progress
 
 from dexkit.errors import DexkitError, InputError
+from dexkit.link import progress
+from dexkit.link.listing import look
+from dexkit.link.ports import Plug, add_urls, plugs
+from dexkit.link.record import record
+from dexkit.link.track import Track
 from dexkit.protocol.dump import dump
 from dexkit.protocol.frames import decode
 from dexkit.recording import read, recover, write
@@ -24,6 +31,8 @@ from dexkit.score.scoring import as_json, score_file
 from dexkit.sim import SEVERITIES, make_scene
 from dexkit.sim.ends import PtyEnd, SocketEnd
 from dexkit.sim.virtual import ENGINES, VirtualBoard
+
+add_urls("dexkit.sim")
 
 app = typer.Typer(
     name="dexkit",
@@ -160,6 +169,66 @@ def rescore_folder(
     print(f"{done.scored} scored, {done.kept} kept, {len(done.failures)} failed: {out}")
     if done.failures:
         raise typer.Exit(1)
+
+
+#: Ports by name instead of those found.
+Ports = Annotated[
+    list[str] | None,
+    typer.Option("--port", help="/dev/ttyACM0, COM3, socket://, replay:FILE, sim:pegboard [all]"),
+]
+
+
+@app.command("ports")
+def list_ports(port: Ports = None) -> None:
+    """List the boards that are there: who they are, whether they are free, and what to do if not.
+
+    Exit code 0: at least one is free; 1: none is.
+    """
+    seen = look([Plug(url) for url in port] if port else plugs())
+    for board in seen:
+        print("\n".join(board.words()))
+    if not seen:
+        print("No board is plugged in. Plug one in, or switch a virtual one on: dexkit sim --object pegboard")
+    if not any(board.state == "free" for board in seen):
+        raise typer.Exit(1)
+
+
+@app.command("record")
+def record_live(
+    out: Annotated[Path, typer.Option(help="the recording (.mcap); two objects make NAME-cup.mcap, ...")],
+    port: Ports = None,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="how long [until Ctrl-C]")] = None,
+    person: Annotated[str, typer.Option(help="a pseudonym")] = "",
+    test: Annotated[str, typer.Option(help="what is done: pours, ftm14, drink, buttons, nhpt")] = "",
+    hand: Annotated[str, typer.Option(help="the hand that does it: left or right")] = "",
+) -> None:
+    """Record the boards that are there, live; Ctrl-C ends the recording.
+
+    Exit code 0: whole; 3: recorded, but samples are known to be missing.
+    """
+    found = [Plug(url) for url in port] if port else plugs()
+    if not found:
+        raise InputError(
+            "No board is plugged in. Plug one in, name its port with --port, or switch a virtual one on: "
+            "dexkit sim --object pegboard"
+        )
+    facts = {name: text for name, text in (("person", person), ("test", test), ("hand", hand)) if text}
+    console = Console(stderr=True)
+    with (
+        Live(console=console, transient=True, auto_refresh=False)
+        if console.is_terminal
+        else nullcontext() as live
+    ):
+
+        def show(tracks: Sequence[Track]) -> None:
+            if live is not None:
+                live.update("\n".join(progress.line(track) for track in tracks), refresh=True)
+
+        files = record(found, out, seconds=seconds, meta=facts, show=show)
+    for done in files:
+        print(f"{done.path}: {done.words()}")
+    if any(done.samples_lost for done in files):
+        raise typer.Exit(3)
 
 
 @app.command("sim")

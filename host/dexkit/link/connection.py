@@ -76,6 +76,7 @@ class Connection:
             raise
         self.trouble, self._retry_s = "", RETRY_S
         with self.lock:
+            self.session.own_time = self._port.own_time
             self.session.connected(self._port.now_ns())
 
     def step(self) -> list[News]:

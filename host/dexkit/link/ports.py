@@ -16,7 +16,7 @@ from pathlib import Path
 import serial
 from serial.tools import list_ports
 
-from dexkit.errors import LinkError
+from dexkit.errors import DexkitError, LinkError
 from dexkit.link.clock import host_ns
 
 #: Raspberry Pi's plugs; official MicroPython on its microcontrollers is product 0005, and others may be ours
@@ -28,8 +28,20 @@ WRITE_S = 1.0
 READ_BYTES = 1 << 16
 RULES = "70-dexkit.rules"
 
-if "dexkit.link.urls" not in serial.protocol_handler_packages:
-    serial.protocol_handler_packages.append("dexkit.link.urls")
+
+def add_urls(package: str) -> None:
+    """Let pyserial open the URLs of a package: its module `protocol_NAME` serves NAME://.
+
+    Parameters
+    ----------
+    package
+        Its full name.
+    """
+    if package not in serial.protocol_handler_packages:
+        serial.protocol_handler_packages.append(package)
+
+
+add_urls("dexkit.link.urls")
 
 
 @dataclass(frozen=True)
@@ -93,6 +105,8 @@ class Port:
             self._serial = serial.serial_for_url(
                 as_url(url), timeout=0, write_timeout=WRITE_S, exclusive=_locks(url)
             )
+        except DexkitError as error:  # our own URLs know better what is wrong
+            raise LinkError(str(error)) from error
         except (OSError, ValueError) as error:
             raise LinkError(why_closed(url, error)) from error
         self._fd: int | None = None
@@ -152,8 +166,11 @@ class Port:
 
     def close(self) -> None:
         """Close it, whatever state it is in."""
+        line = getattr(self._serial, "_socket", None)  # pyserial leaves it open where the other side is gone
         with contextlib.suppress(OSError):
             self._serial.close()
+        if line is not None:
+            line.close()
 
 
 def as_url(url: str) -> str:

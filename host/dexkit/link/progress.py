@@ -26,5 +26,7 @@ def line(track: Track) -> str:
     if track.restarts:
         parts.append(f"started anew {track.restarts} times")
     state = connection.session.clock.state()
-    parts.append("clock unknown" if state is None else f"clock {state.ppm:+.0f} ppm, {1e3 * state.residual_s:.2f} ms")
+    parts.append(
+        "clock unknown" if state is None else f"clock {state.ppm:+.0f} ppm, {1e3 * state.residual_s:.2f} ms"
+    )
     return ", ".join(parts)

@@ -35,6 +35,8 @@ class Recorded:
     ----------
     path
         Where it is.
+    seconds
+        Time of its last sample.
     samples_lost
         Samples that are known to be missing.
     restarts
@@ -42,8 +44,15 @@ class Recorded:
     """
 
     path: Path
+    seconds: float
     samples_lost: int
     restarts: int
+
+    def words(self) -> str:
+        """Return what to tell a person."""
+        lost = f"{self.samples_lost} samples are missing" if self.samples_lost else "nothing is missing"
+        anew = f", a board started anew {self.restarts} times" if self.restarts else ""
+        return f"{self.seconds:.1f} s, {lost}{anew}"
 
 
 def record(
@@ -102,7 +111,12 @@ def record(
             for news in connection.session.finish():
                 track.take(news)
         return [
-            Recorded(path, sum(t.samples_lost for t in some), sum(t.restarts for t in some))
+            Recorded(
+                path,
+                max(track.last_s for track in some),
+                sum(track.samples_lost for track in some),
+                sum(track.restarts for track in some),
+            )
             for path, some in paths.items()
         ]
 

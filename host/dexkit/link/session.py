@@ -75,10 +75,16 @@ class Session:
     number
         Number of the first command; None for a random one, so that a board never takes a new host's first
         command for a repetition of the last host's.
+
+    Attributes
+    ----------
+    own_time
+        Whether the times it is told are of a world of their own, in which nobody sets the date.
     """
 
     def __init__(self, port: str = "PORT", number: int | None = None) -> None:
         self.clock = Clock()
+        self.own_time = False
         self.counts = Counts()
         self.hello: Hello | None = None
         self.heartbeat: Heartbeat | None = None
@@ -109,6 +115,7 @@ class Session:
             Names as in the schema.
         """
         self._wanted = streams
+        self._burst, self._ping_ns = BURST, 0  # so that a short recording has probes too
         if self.hello is not None:
             self._requests.add("start", streams)
 
@@ -332,7 +339,7 @@ class Session:
         sent_ns = self._pings.pop(fields.get("number", -1), None)
         if not self._same_boot(fields, now_ns) or sent_ns is None:
             return
-        probe = self.clock.probe(sent_ns, tick_us, now_ns)
+        probe = self.clock.probe(sent_ns, tick_us, now_ns, now_ns if self.own_time else None)
         yield from self._went_on(now_ns)
         yield probe
 

@@ -10,9 +10,8 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 import numpy as np
-import serial
 
-from dexkit.errors import DexkitError, InputError
+from dexkit.errors import InputError
 from dexkit.link.playback import PlaybackBoard, Source, SourceBlock
 from dexkit.link.virtual_port import VirtualPort
 from dexkit.protocol.blocks import on_the_wire
@@ -30,20 +29,24 @@ class Serial(VirtualPort):
         ----------
         url
             As above.
+
+        Raises
+        ------
+        InputError
+            When the URL says what cannot be done, or the file holds no such object.
+        RecordingError
+            When the file is no recording.
         """
         path, _, query = url.partition("://")[2].partition("?")
         options = dict(parse_qsl(query))
         kind, speed = options.pop("object", ""), options.pop("speed", "paced")
         if options or speed not in ("paced", "fast"):
-            raise serial.SerialException(
+            raise InputError(
                 f"{url} cannot be played: after the ? stand speed=fast or object=..., joined by &."
             )
         self.paced = speed == "paced"
-        try:
-            recording = read(Path(path), as_stored=True)
-            return board_of(recording, kind or recording.object_kind, path)
-        except DexkitError as error:
-            raise serial.SerialException(str(error)) from error
+        recording = read(Path(path), as_stored=True)
+        return board_of(recording, kind or recording.object_kind, path)
 
 
 def board_of(recording: Recording, kind: str, name: str) -> PlaybackBoard:
@@ -73,7 +76,7 @@ def board_of(recording: Recording, kind: str, name: str) -> PlaybackBoard:
             f"{name} holds no samples of a {kind} as a board sends them, so it cannot be played. Choose a "
             "recording of one of dexkit's objects."
         )
-    uid = recording.meta.get("uid" if kind == recording.object_kind else f"{kind}_uid", "replay")
+    uid = recording.meta.get("uid" if kind == recording.object_kind else f"{kind}_uid", f"replay-{kind}")
     return PlaybackBoard(kind, sources, uid=uid)
 
 

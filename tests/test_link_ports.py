@@ -1,4 +1,4 @@
-"""Ports as they really are: pseudo terminals, TCP, recordings that play themselves; found, listed, taken away."""
+"""Ports as they are: pseudo terminals, TCP, recordings that play themselves; found, listed, taken away."""
 
 import errno
 import fcntl
@@ -78,7 +78,7 @@ def test_a_port_belongs_to_one_host(tmp_path):
 
 
 def test_whoever_has_the_port_is_named(tmp_path):
-    holder = "import sys; held = open(sys.argv[1], 'rb+', buffering=0); print('held', flush=True); sys.stdin.read()"
+    holder = "import sys; held = open(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
     with Served("coaster", tmp_path) as board:
         thief = subprocess.Popen(
             [sys.executable, "-c", holder, os.path.realpath(board.url)],
@@ -338,6 +338,6 @@ def test_a_recording_that_is_ended_or_killed_is_readable(signal_name, tmp_path):
 def test_the_lock_is_one_that_other_programs_see(tmp_path):
     with Served("coaster", tmp_path) as board:
         port = Port(board.url)
-        with open(board.url, "rb") as other, pytest.raises(BlockingIOError):
+        with Path(board.url).open("rb") as other, pytest.raises(BlockingIOError):
             fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
         port.close()

@@ -1,8 +1,10 @@
-"""The outer rings: the same program on MicroPython itself sends what it sends on CPython, byte for byte."""
+"""The outer rings: MicroPython itself sends what CPython sends, byte for byte; the Pico is a whole board."""
+
+from itertools import pairwise
 
 import pytest
 
-from dexkit.sim.engines import node
+from dexkit.sim.engines import image, node, pico
 from dexkit.sim.virtual import VirtualBoard
 
 #: Pins, edges, a timer, a bus, the clock, the console, chance, flash: everything that leaves the interpreter.
@@ -46,6 +48,12 @@ def needs_node():
         pytest.skip(node.missing())
 
 
+@pytest.fixture(scope="module")
+def needs_pico():
+    if pico.missing():
+        pytest.skip(pico.missing())
+
+
 def run(engine, flash, program, seconds=1.0):
     """Run a program on a coaster; return what it sent."""
     flash.mkdir(exist_ok=True)
@@ -84,3 +92,58 @@ def test_power_off_ends_a_program_whatever_it_does(tmp_path, needs_node, program
     board = VirtualBoard("coaster", engine="micropython", flash=tmp_path, program=program).power_on()
     board.close()
     assert board.failure is None
+
+
+PICO_PROGRAM = """
+import array, machine, os, sys, time
+bus = machine.I2C(0, scl=machine.Pin(5), sda=machine.Pin(4), freq=400000)
+for register, value in ((0, 1), (0, 6), (0, 0x16), (1, 0x27), (2, 0x70)):
+    bus.writeto_mem(0x2A, register, bytes([value]))
+print("found", bus.scan(), machine.I2C(1, scl=machine.Pin(7), sda=machine.Pin(6)).scan())
+ticks = array.array("i", [0] * 40)
+def ready(pin):
+    ticks[ticks[0] + 1] = time.ticks_us()
+    ticks[0] += 1
+machine.Pin(10, machine.Pin.IN).irq(ready, machine.Pin.IRQ_RISING, hard=True)
+buffer = bytearray(3)
+began = time.ticks_us()
+bus.readfrom_mem_into(0x2A, 0x12, buffer)
+print("transfer", time.ticks_diff(time.ticks_us(), began))
+seen = 0
+while ticks[0] < 30:
+    machine.idle()
+    if ticks[0] > seen:
+        seen = ticks[0]
+        bus.readfrom_mem_into(0x2A, 0x12, buffer)
+print("rows", list(ticks[1:31]))
+with open("/count", "a") as file:
+    file.write("x")
+with open("/count") as file:
+    print("count", file.read())
+print("who", machine.unique_id().hex(), sys.stdin.read(4))
+time.sleep_ms(20)
+machine.reset()
+"""
+
+
+def test_a_pico_has_chips_edges_flash_and_a_line_and_survives_a_reset(tmp_path, needs_pico):
+    (tmp_path / "main.py").write_text(PICO_PROGRAM)
+    with VirtualBoard("coaster", "healthy", engine="pico", flash=tmp_path) as board:
+        board.attach()
+        words = board.run(0.6).decode()
+        board.send(b"host")
+        words += board.run(0.6).decode()
+        lines = [line.split(maxsplit=1) for line in reversed(words.splitlines())]
+        said = {line[0]: line[1] for line in lines if len(line) == 2}
+        assert board.boots == 2
+        unique_id = board.desk.unique_id.hex()
+    assert said["found"] == "[42] []"
+    assert 100 < int(said["transfer"]) < 300, "six bytes at 400 kHz and what the processor adds"
+    ticks = [int(tick) for tick in said["rows"].strip("[]").split(", ")]
+    periods = [b - a for a, b in pairwise(ticks)]
+    assert max(periods) - min(periods) < 100
+    assert abs(sum(periods) / len(periods) - board.chips["plate"].period_us) < 5
+    assert words.count("count x\r") == words.count("count xx\r") == 1, "the flash outlives the reset"
+    assert said["who"] == f"{unique_id} host"
+    files = image.get_files((tmp_path / "flash.bin").read_bytes(), image.files_at(image.find()))
+    assert files == {"main.py": PICO_PROGRAM.encode(), "count": b"xx"}

@@ -230,6 +230,27 @@ class Desk:
             self._stand()
             return self._reply(result, data)
 
+    def follow(self, now_us: float, sent: bytes) -> bytes:
+        """Keep up with a board that has a clock of its own: take what it sent, return what arrived for it.
+
+        Raises
+        ------
+        PowerOff
+            When the board loses its power.
+        """
+        with self._state:
+            self.requests += 1
+            self._interrupt = -1  # its interpreter looks for Ctrl-C by itself
+            self._go_on(int(now_us))
+            if sent and self.attached:
+                self.on_sent(sent)
+            while self._arrivals and self._until_us is None:
+                self._take(heapq.heappop(self._arrivals)[2])  # the wall clock is ahead of a slow board
+            self._stand()
+            arrived = bytes(self._inbox)
+            self._inbox.clear()
+            return arrived
+
     def _reply(self, result: int, data: bytes) -> bytes:
         flags, self._interrupted = (ops.INTERRUPTED if self._interrupted else 0), False
         left_us = max(1, min(LOOK_US, self._due_us - self.now_us))

@@ -26,6 +26,7 @@ from dexkit.sim.build import make_desk
 from dexkit.sim.chips.chip import FAULTS
 from dexkit.sim.desk import Bite, Desk, PowerOff, Reset
 from dexkit.sim.engines.micropython import MicroPython
+from dexkit.sim.engines.pico import Pico
 from dexkit.sim.feed import Stage
 from dexkit.sim.loader import Loader
 from dexkit.sim.scene import Scene, make_scene
@@ -395,4 +396,8 @@ class CPython:
 
 
 #: What can run a board's firmware; each is made from the source of its main program.
-ENGINES: dict[str, Callable[[str], Engine]] = {"cpython": CPython, "micropython": MicroPython}
+ENGINES: dict[str, Callable[[str], Engine]] = {
+    "cpython": CPython,
+    "micropython": MicroPython,
+    "pico": Pico,
+}

@@ -6,29 +6,18 @@ the program ends; the Pico ring has all three.
 """
 
 import importlib.util
-import os
-import select
-import struct
-import subprocess
 import tempfile
-import threading
 from pathlib import Path
 
 from dexkit import kit_files
-from dexkit.errors import DexkitError
 from dexkit.sim.desk import Desk
 from dexkit.sim.engines import node
+from dexkit.sim.engines.child import serve
 from dexkit.sim.loader import BOARD, DRIVERS
 
 GROUND = Path(__file__).parent / "ground"
 #: What MicroPython finds under the name of one of its own modules would be its own; these stand aside.
 _BUILT_IN = ("gc", "machine", "micropython", "neopixel", "select", "time")
-#: A child that asks nothing is looked at this often.
-LOOK_S = 0.2
-
-
-class ProgramError(DexkitError):
-    """MicroPython itself broke; the message is what it said."""
 
 
 class MicroPython:
@@ -73,53 +62,13 @@ class MicroPython:
         (ground / "program.py").write_text(self.program, encoding="utf-8")
         firmware = kit_files.folder("firmware")
         copies = [(firmware, "/"), (firmware / "compat", "/"), (ground, "/board")]
-        copies += [(path, f"/lib/{path.name}") for path in map(_driver, DRIVERS) if path]
+        copies += [(path, f"/lib/{path.name}") for path in map(driver, DRIVERS) if path]
         line = [*self._command, str(flash), str(self.heap_bytes)]
         line += [f"{source}={place}" for source, place in copies if source.exists()]
-        pipe = subprocess.PIPE
-        with subprocess.Popen(line, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0) as child:
-            assert child.stdin and child.stdout and child.stderr
-            said: list[bytes] = []
-            listener = threading.Thread(target=said.extend, args=(child.stderr,), daemon=True)
-            listener.start()
-            try:
-                _serve(desk, child.stdout.fileno(), child.stdin.fileno())
-            except BaseException:
-                child.kill()
-                raise
-            finally:
-                child.stdin.close()
-                code = child.wait()
-                listener.join()
-        if code:
-            words = b"".join(said).decode(errors="replace").strip()
-            raise ProgramError(f"MicroPython ended with {code}: {words}")
+        serve(line, desk.call)
 
 
-def _serve(desk: Desk, asked: int, told: int) -> None:
-    """Answer a child's requests until it ends."""
-    while True:
-        head = _read(asked, 4)
-        if len(head) < 4:
-            return
-        reply = desk.call(_read(asked, struct.unpack("<I", head)[0]))
-        os.write(told, struct.pack("<I", len(reply)) + reply)
-
-
-def _read(pipe: int, count: int) -> bytes:
-    """Read so many bytes, fewer at the end; a thread that waits here can be struck."""
-    data = b""
-    while len(data) < count:
-        while not select.select([pipe], [], [], LOOK_S)[0]:
-            pass
-        more = os.read(pipe, count - len(data))
-        if not more:
-            break
-        data += more
-    return data
-
-
-def _driver(top: str) -> Path | None:
+def driver(top: str) -> Path | None:
     """Return where a published driver is installed: its folder, or its only file."""
     found = importlib.util.find_spec(top)
     if found is None or found.origin is None:

@@ -1,0 +1,61 @@
+"""A Node child that asks while Python answers: one message at a time, each <u32 length> <bytes>."""
+
+import os
+import select
+import struct
+import subprocess
+import threading
+from collections.abc import Callable, Sequence
+
+from dexkit.errors import DexkitError
+
+#: A child that asks nothing is looked at this often.
+LOOK_S = 0.2
+
+
+class ProgramError(DexkitError):
+    """What runs the board broke; the message is what it said."""
+
+
+def serve(command: Sequence[str], answer: Callable[[bytes], bytes]) -> None:
+    """Run a child and answer what it asks until it ends; whatever `answer` raises ends it.
+
+    Raises
+    ------
+    ProgramError
+        When the child fails.
+    """
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0) as child:
+        assert child.stdin and child.stdout and child.stderr
+        said: list[bytes] = []
+        listener = threading.Thread(target=said.extend, args=(child.stderr,), daemon=True)
+        listener.start()
+        asked, told = child.stdout.fileno(), child.stdin.fileno()
+        try:
+            while len(head := _read(asked, 4)) == 4:
+                reply = answer(_read(asked, struct.unpack("<I", head)[0]))
+                os.write(told, struct.pack("<I", len(reply)) + reply)
+        except BaseException:
+            child.kill()
+            raise
+        finally:
+            child.stdin.close()
+            code = child.wait()
+            listener.join()
+    if code:
+        words = b"".join(said).decode(errors="replace").strip()
+        raise ProgramError(f"What runs the board ended with {code}. It said: {words or 'nothing'}")
+
+
+def _read(pipe: int, count: int) -> bytes:
+    """Read so many bytes, fewer at the end; a thread that waits here can be struck."""
+    data = b""
+    while len(data) < count:
+        while not select.select([pipe], [], [], LOOK_S)[0]:
+            pass
+        more = os.read(pipe, count - len(data))
+        if not more:
+            break
+        data += more
+    return data

@@ -252,12 +252,13 @@ def conversions(name, blocks, counts):
     before = None
     for sequence, kept in blocks.items():
         ms = np.frombuffer(kept.payload, facts.row_dtype)[facts.columns[0]].astype(np.int64)
+        ms += 0 if facts.wire == "i32" else 15_000
         if before is None or before[0] + 1 != sequence:
             before = None
         here = ms if before is None else np.concatenate(([before[1]], ms))
         steps = np.diff(here) if facts.wire == "i32" else np.mod(np.diff(here), 30_000)
         lost = kept.lost - before[2] if before is not None else 0
-        if ms[0] > 2 or facts.wire == "i16":
+        if ms[0] > 2:  # the time has begun
             missed = int(np.sum(np.rint(steps / period_ms).astype(int) - 1))
             counts.uncounted += abs(missed - lost)
         counts.lost += lost

@@ -17,10 +17,12 @@ class Command:
         # Whether these bytes of the line are a sound command.
         line = self.line
         self.number = 0
+        if length > len(line):
+            return False
         if length and line[length - 1] == 13:
             length -= 1
         star = length - 9
-        if star < 4 or length > len(line) or line[0] != 64 or line[star] != 42:
+        if star < 4 or line[0] != 64 or line[star] != 42:
             return False
         crc32(line, 1, star - 1, self.checksum, 0)
         for i in range(8):

@@ -112,8 +112,10 @@ def run(kind=None):
     loop.answers.say_hello(loop)
     for words in loop.answers.board.complaints:
         loop.messages.log(words)
+    micropython.kbd_intr(-1)  # from here on the port tells a Ctrl-C that was meant from a damaged byte
     try:
         loop.run()
     finally:
+        micropython.kbd_intr(3)
         for stream in loop.streams:
             stream.stop()

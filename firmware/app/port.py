@@ -8,6 +8,8 @@ from micropython import const
 
 _BYTES_A_TURN = const(40)  # reading a byte costs some tens of microseconds
 _STALL_US = const(100000)  # who takes a frame more slowly than this does not listen
+_CONTROL_C = const(3)
+_QUIET_US = const(1200000)  # a host that goes on has said something by then
 
 
 class Port:
@@ -16,6 +18,9 @@ class Port:
         self.length = 0  # of the line so far; more than COMMAND_BYTES: too long
         self.read_us = 0  # when the line's end was read
         self.short_writes = 0
+        self._before = 10  # the byte read last
+        self._stop = False  # a Ctrl-C was read; what follows tells whether it was meant
+        self._stop_us = 0
         self._torn = True  # what was sent before may be half a frame
         self._byte = bytearray(1)
         self._read = sys.stdin.buffer.readinto
@@ -35,8 +40,11 @@ class Port:
             for _ in self._waiting(0):
                 break
             else:
+                if self._stop and ticks_diff(ticks_us(), self._stop_us) > _QUIET_US:
+                    raise KeyboardInterrupt
                 return False
             self._read(byte)
+            self._heed(byte[0])
             if byte[0] == 10:
                 self.read_us = ticks_us()
                 return True
@@ -45,6 +53,16 @@ class Port:
             if self.length <= COMMAND_BYTES:
                 self.length += 1
         return False
+
+    def _heed(self, byte):
+        # Raise KeyboardInterrupt for a Ctrl-C that was meant: it begins a line, and none follows it. A byte of a
+        # command that was damaged on its way to look like one has the command around it.
+        if self._stop and byte < 32 and byte != 10:
+            raise KeyboardInterrupt
+        before, self._before = self._before, byte
+        self._stop = byte == _CONTROL_C and before in (3, 10, 13)
+        if self._stop:
+            self._stop_us = ticks_us()
 
     def forget(self):
         self.length = 0

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,24 @@ SPANS = {
 }
 
 Floats = NDArray[np.float64]
+Arguments = ParamSpec("Arguments")
+Found = TypeVar("Found")
+
+
+def once(
+    find: Callable[Concatenate["Carry", Arguments], Found],
+) -> Callable[Concatenate["Carry", Arguments], Found]:
+    """Keep what a function finds in a carry for the next measure that asks for the same."""
+
+    @wraps(find)
+    def kept(carry: "Carry", /, *args: Arguments.args, **named: Arguments.kwargs) -> Found:
+        found: dict[Any, Found] = vars(carry).setdefault("_found", {})
+        key = (find, args, tuple(named.items()))
+        if key not in found:
+            found[key] = find(carry, *args, **named)
+        return found[key]
+
+    return kept
 
 
 @dataclass(frozen=True)
@@ -132,7 +151,7 @@ class Carry:
         window = self.part(start_s, end_s)
         if window.stop - window.start < 0.25 * self.cup.rate_hz:
             return NotMeasurable(f"The cup stood for less than 0.25 s {when}.")
-        if self.cup.missing[window].mean() > 0.5:
+        if self.cup.share_missing(window) > 0.5:
             return NotMeasurable(f"The load was not measured {when}.")
         force_ms2 = float(np.median(self.cup.samples[window, ACCEL.stop - 1]))
         if force_ms2 < 5.0:
@@ -193,6 +212,7 @@ class Carry:
             return NotMeasurable("The glass stood still for less than 0.25 s before or after the pour.")
         return (float(np.median(after)) - float(np.median(before))) * G_PER_N
 
+    @once
     def motion(self, part: str, trim_s: float = 0.0) -> tuple[Floats, Floats] | NotMeasurable:
         """Return acceleration (n, 3) and turning rate (n, 3) in a part, the gyroscope's rest taken off.
 
@@ -204,7 +224,7 @@ class Carry:
         window = self.part(span[0] + trim_s, span[1] - trim_s)
         if window.stop - window.start < 0.2 * self.cup.rate_hz:
             return NotMeasurable("This part of the movement lasted less than 0.2 s.")
-        if self.cup.missing[window].mean() > MISSING_LIMIT:
+        if self.cup.share_missing(window) > MISSING_LIMIT:
             return NotMeasurable(
                 f"More than {MISSING_LIMIT:.0%} of this part of the movement was not measured."
             )

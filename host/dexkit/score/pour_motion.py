@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from dexkit.score.cup import Carry, Floats, difference, each
+from dexkit.score.cup import Carry, Floats, difference, each, once
 from dexkit.score.measure import Direction, Mark, Measure
 from dexkit.score.pour import NO_POUR, PourMeasure, Pours
 from dexkit.score.result import NotMeasurable, Outcome
-from dexkit.score.smoothness import ldlj_a, sparc, tremor
+from dexkit.score.smoothness import Tremor, ldlj_a, sparc, tremor
 from dexkit.score.spill import spill_angle_deg
 
 #: A tremor shows in windows of this length.
@@ -81,8 +81,9 @@ class TremorMeasure(PourMeasure):
         return tremor_of(carry, "before flow", self.key)
 
 
-def tremor_of(carry: Carry, part: str, key: str) -> Outcome:
-    """Return one property of the tremor in a part of a carry, from the gyroscope in deg/s."""
+@once
+def tremor_in(carry: Carry, part: str) -> Tremor | NotMeasurable:
+    """Return the tremor in a part of a carry, from the gyroscope in deg/s."""
     moved = carry.motion(part, trim_s=0.1)
     if isinstance(moved, NotMeasurable):
         return moved
@@ -90,8 +91,14 @@ def tremor_of(carry: Carry, part: str, key: str) -> Outcome:
         return NotMeasurable(
             f"The cup was in the air for less than {TREMOR_S:g} s, too short to see a tremor."
         )
-    found: Outcome = getattr(tremor(np.degrees(moved[1]), carry.cup.rate_hz), key)
-    return found
+    return tremor(np.degrees(moved[1]), carry.cup.rate_hz)
+
+
+def tremor_of(carry: Carry, part: str, key: str) -> Outcome:
+    """Return one property of the tremor in a part of a carry."""
+    found = tremor_in(carry, part)
+    outcome: Outcome = found if isinstance(found, NotMeasurable) else getattr(found, key)
+    return outcome
 
 
 class TremorHz(TremorMeasure):

@@ -62,6 +62,11 @@ class Take:
         """Return the index of the sample at a time, kept within the recording."""
         return min(max(round((t_s - self.t0_s) * self.rate_hz), 0), len(self.samples))
 
+    def share_missing(self, window: slice) -> float:
+        """Return the share of samples in a window that are missing; all of them where it lies outside."""
+        missing = self.missing[window]
+        return np.count_nonzero(missing) / len(missing) if len(missing) else 1.0
+
     def times(self, *kinds: str, channel: int | None = None) -> list[float]:
         """Return the times of all events of these kinds (and this channel), ascending."""
         times: list[float] = self.rows(*kinds, channel=channel)["t_s"].tolist()

@@ -6,9 +6,8 @@ A few seeds of its own; the held-out ones are for `python -m benchmarks.accuracy
 import pytest
 from benchmarks.accuracy import BOUNDS, Result
 
-#: Kind groups that reach their bounds. Pours do not yet: F1 at 50 ms is about 0.8 instead of 0.93, and they
-#: are known after some 190 ms (median) instead of 150.
-THERE = ("cup contacts", "buttons", "holes", "tray", "coaster receive", "coaster disturbed")
+#: Kind groups that reach their bounds.
+THERE = ("cup contacts", "cup pour", "buttons", "holes", "tray", "coaster receive", "coaster disturbed")
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +26,7 @@ def test_bumps_and_failed_lifts_are_never_a_lift(result):
     assert result.false_lifts == 0, "\n".join(result.wrong)
 
 
-def test_pours_are_no_worse_than_they_are_said_to_be(result):
-    """Below the promise, so that what is said of it stays true."""
-    assert result.counts("cup pour")[0] >= 20
-    assert result.f1("cup pour", 50) >= 0.75
-    assert result.f1("cup pour", 100) >= 0.9
-    assert result.late_ms("cup pour", 50) <= 220.0
+def test_pours_are_known_soon(result):
+    """Half of them within 150 ms or little more: later than promised for each, so that what is said stays true."""
+    assert result.late_ms("cup pour", 50) <= 165.0
+    assert result.late_ms("cup pour", 95) <= 300.0

@@ -322,7 +322,7 @@ static void block(state *s, const float *rows, int64_t n, dk_events *events)
         }
         for (; s->watched && k < to; k++) {
             hold(s, rows + k * DK_CUP_COLUMNS, 1);
-            dk_pour_row(&s->pour, s->index + k, s->held, events);
+            dk_pour_row(&s->pour, s->index + k, s->held, s->begin >= 0, events);
         }
         hold(s, rows + k * DK_CUP_COLUMNS, to - k);
     }

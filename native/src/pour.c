@@ -12,6 +12,7 @@
  * boundary, and so is the tilt.
  */
 #include "pour.h"
+#include "tilt.h"
 
 enum { MASK = DK_POUR_FRAMES - 1, SPANS = DK_POUR_SPANS, EVERY = 2 /* frames */ };
 
@@ -20,10 +21,10 @@ static const double SPAN_CHANCE[2][SPANS] = {{0.35, 0.3, 0.2, 0.15}, {0.4, 0.3, 
 static const double LEARN_LATE_S = 0.35, WINDOW_S = 0.7;
 static const double USUAL_KG_S = 0.08;     /* size of a flow */
 static const double OFFSET_N = 0.02;       /* the offset moves with the tilt by about this */
-static const double WIDE_DEG[2] = {1.5, 2.5}; /* how closely a boundary follows the tilt: end, begin */
+static const double WIDE_DEG[2] = {1.0, 2.0}; /* how closely a boundary follows the tilt: end, begin */
 static const double ANY_S = 0.75;          /* within about this a boundary comes that does not follow the tilt */
-static const double SURE_S = 0.12, WAIT_S = 0.15, CLOSE_S = 0.03;
-static const double STILL[2] = {0.05, 0.02}; /* end, begin: told when "not yet" is less likely */
+static const double SURE_S = 0.1, WAIT_S = 0.14, CLOSE_S = 0.04;
+static const double STILL[2] = {0.05, 0.04}; /* end, begin: told when "not yet" is less likely */
 
 /* What has flowed u frames after the beginning of a flow that grows to 1 within span frames. */
 static double flowed(double u, double span)
@@ -39,7 +40,7 @@ void dk_pour_init(dk_pour *p, double rate_hz, double back_deg, double radius_mm,
     p->per_frame = rate_hz > 150.0 ? (int64_t)(rate_hz * 0.01 + 0.5) : 1;
     p->frame_s = (double)p->per_frame / rate_hz;
     p->around = (int64_t)(0.06 / p->frame_s);
-    p->radius_m = dk_larger(1e-6, 0.001 * radius_mm), p->height_m = dk_larger(1e-6, 0.001 * height_mm);
+    p->radius_m = 0.001 * radius_mm, p->height_m = 0.001 * height_mm;
     p->brim[0] = (dk_brim){-back_deg, 0.5};
     p->brim[1] = (dk_brim){2.0, 0.5}; /* water bulges over a brim before it runs */
     p->inner.usual = 0.01;
@@ -70,43 +71,18 @@ void dk_pour_stood(dk_pour *p, int64_t index, dk_events *events)
 
 /* ---- Tilt ----------------------------------------------------------------------------------------------- */
 
-static double arc_deg(double cosine)
-{
-    double b = fabs(cosine);
-    /* Abramowitz and Stegun 4.4.45: within 7e-5 rad; of our own for the same bits everywhere */
-    double arc = sqrt(1.0 - b) * (1.5707288 + b * (-0.2121144 + b * (0.0742610 - 0.0187293 * b)));
-    return (cosine < 0.0 ? 3.14159265358979 - arc : arc) * 57.2957795130823;
-}
-
 /* Angle between axis and vertical (degrees), over up to around frames on each side. */
 static double measure_tilt(const dk_pour *p, int64_t frame)
 {
     int64_t h = dk_sooner(dk_sooner(p->around, p->frames - 1 - frame), frame);
     const double *to = p->way[(frame + h + 1) & MASK], *from = p->way[(frame - h) & MASK];
     double x = to[0] - from[0], y = to[1] - from[1], z = to[2] - from[2], all = sqrt(x * x + y * y + z * z);
-    return arc_deg(all > 0.0 ? dk_clip(z / all, 1.0) : 1.0);
+    return dk_arc_deg(all > 0.0 ? dk_clip(z / all, 1.0) : 1.0);
 }
 
 static double tilt_deg(const dk_pour *p, int64_t frame)
 {
     return frame + p->around < p->frames ? p->tilt[frame & MASK] : measure_tilt(p, frame);
-}
-
-/* Tilt at which this much water, at rest, reaches the brim of a round cup. */
-static double spill_deg(const dk_pour *p, double kg)
-{
-    /* Which part of its bottom stays covered, for sixteenths of the fill that just covers it. */
-    static const double COVERED[17] = {0.0,    0.1309, 0.2104, 0.2788, 0.3414, 0.4002, 0.4566, 0.5113, 0.5649,
-                                       0.6177, 0.6701, 0.7225, 0.7753, 0.8287, 0.8834, 0.9401, 1.0};
-    double level = kg / (1000.0 * 3.14159265358979 * p->radius_m * p->radius_m) / p->height_m;
-    level = dk_larger(0.0, dk_smaller(level, 1.0));
-    double across = p->radius_m, up = p->height_m * (1.0 - level);
-    if (level < 0.5) {
-        double place = 32.0 * level;
-        int k = place < 15.0 ? (int)place : 15;
-        across = 2.0 * p->radius_m * (COVERED[k] + (place - k) * (COVERED[k + 1] - COVERED[k])), up = p->height_m;
-    }
-    return arc_deg(across / sqrt(across * across + up * up));
 }
 
 /* ---- Explanations --------------------------------------------------------------------------------------- */
@@ -263,8 +239,8 @@ static int settled(const dk_pour *p, const edge *e, int side)
 /* Learns from a boundary how far the tilt can be trusted, and where its brim is. */
 static void believe(dk_brim *b, const edge *e)
 {
-    b->trust = dk_larger(0.05, dk_smaller(0.95, e->tilted));
-    b->deg += 0.3 * e->tilted * (e->beyond - b->deg);
+    b->trust = dk_larger(0.05, dk_smaller(0.97, e->tilted));
+    b->deg += 0.1 * e->tilted * (e->beyond - b->deg);
 }
 
 static void tell(const dk_pour *p, int kind, double frame, int64_t index, double quality, dk_events *events)
@@ -297,14 +273,14 @@ static void learn(dk_pour *p, double f, double z)
     p->colour += (dk_smaller(colour, 20.0) - p->colour) * p->frame_s;
 }
 
-static void before_pour(dk_pour *p, double f, double z, int64_t index, dk_events *events)
+static void before_pour(dk_pour *p, double f, double z, int64_t index, int touching, dk_events *events)
 {
     int64_t n = p->frames, late = (int64_t)(LEARN_LATE_S / p->frame_s);
     if (n - p->learnt <= late)
         return;
     double variance, e = left_over(p, f, z, &variance);
     p->doubt = dk_larger(0.0, p->doubt + dk_clip((z > 0.0 ? -e : e) / sqrt(variance), 4.0) - 0.4);
-    if (p->doubt < 4.0) {
+    if (p->doubt < 3.0) {
         for (; n - p->learnt > late; p->learnt++)
             learn(p, p->f[p->learnt & MASK], p->z[p->learnt & MASK]);
         p->held = 0;
@@ -312,18 +288,18 @@ static void before_pour(dk_pour *p, double f, double z, int64_t index, dk_events
     }
     if ((double)++p->held * p->frame_s > 1.0) /* no flow explains it: the mass must be learnt anew */
         p->mm += 1e-4, p->oo += 1e-4, p->doubt = 0.0;
-    if (p->held % EVERY != 1)
+    if (touching || p->held % EVERY != 1)
         return;
-    double p_oo = p->oo + OFFSET_N * OFFSET_N, det = p->mm * p_oo - p->mo * p->mo;
+    double any_oo = p->oo + OFFSET_N * OFFSET_N, det = p->mm * any_oo - p->mo * p->mo;
     if (!(det > 0.0))
         return;
-    double mm = p->noise2 * p_oo / det, mo = -p->noise2 * p->mo / det,
+    double mm = p->noise2 * any_oo / det, mo = -p->noise2 * p->mo / det,
            oo = p->noise2 * p->mm / det;
     normal known = {mm, mo, oo, mm * p->mass + mo * p->offset, mo * p->mass + oo * p->offset};
     int64_t from = n - p->learnt < MASK - 16 ? p->learnt : n - (MASK - 16);
     normal sums = normal_of(p, from, n, known);
     chance begins;
-    expect(p, from, n - 3, 1, spill_deg(p, p->mass), &begins);
+    expect(p, from, n - 3, 1, dk_spill_deg(p->mass, p->radius_m, p->height_m), &begins);
     edge on = find_edge(p, from, n, from, n - 3, 1, &sums, &begins);
     if (!settled(p, &on, 1))
         return;
@@ -377,7 +353,7 @@ static void during_pour(dk_pour *p, double f, double z, int64_t index, dk_events
 
 /* ---- Samples to frames ---------------------------------------------------------------------------------- */
 
-void dk_pour_row(dk_pour *p, int64_t index, const float *values, dk_events *events)
+void dk_pour_row(dk_pour *p, int64_t index, const float *values, int touching, dk_events *events)
 {
     p->sum_f += dk_despike_next(&p->inner, values[0], p->rate);
     p->sum_x += values[1], p->sum_y += values[2], p->sum_z += p->late_z[0];
@@ -397,5 +373,5 @@ void dk_pour_row(dk_pour *p, int64_t index, const float *values, dk_events *even
     if (p->pouring)
         during_pour(p, f, z, index, events);
     else
-        before_pour(p, f, z, index, events);
+        before_pour(p, f, z, index, touching, events);
 }

@@ -40,8 +40,8 @@ typedef struct dk_pour {
 void dk_pour_init(dk_pour *p, double rate_hz, double back_deg, double radius_mm, double height_mm);
 /* The cup has left the table. */
 void dk_pour_lifted(dk_pour *p, double inner_n, double az_ms2);
-/* A row in the air: inner_n, ax, ay, az. */
-void dk_pour_row(dk_pour *p, int64_t index, const float *values, dk_events *events);
+/* A row in the air: inner_n, ax, ay, az. While the foot touches something no pour begins. */
+void dk_pour_row(dk_pour *p, int64_t index, const float *values, int touching, dk_events *events);
 /* The cup stands again. */
 void dk_pour_stood(dk_pour *p, int64_t index, dk_events *events);
 

@@ -234,7 +234,7 @@ class CupSegmenter(ReferenceSegmenter):
         else:
             self.fly(i, y)
         if self.started and not self.standing and self.watched:
-            self.pour.row(self.index, values[INNER : AZ + 1])
+            self.pour.row(self.index, values[INNER : AZ + 1], self.begin >= 0)
 
     def first_level(self, level: float) -> None:
         """Say from the first 0.2 s whether the cup stands; its zero is then only a guess."""

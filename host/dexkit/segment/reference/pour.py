@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from dexkit.segment.reference.ramp import Despike, clip
+from dexkit.segment.reference.tilt import arc_deg, spill_deg
 
 MASK = 127
 SPAN_S = (0.0, 0.1, 0.2, 0.4)  # time in which the flow grows to its full size
@@ -26,15 +27,10 @@ LEARN_LATE_S, WINDOW_S = 0.35, 0.7
 EVERY = 2  # frames
 USUAL_KG_S = 0.08  # size of a flow
 OFFSET_N = 0.02  # the offset moves with the tilt by about this
-WIDE_DEG = {-1: 1.5, 1: 2.5}  # how closely a boundary follows the tilt
+WIDE_DEG = {-1: 1.0, 1: 2.0}  # how closely a boundary follows the tilt
 ANY_S = 0.75  # within about this a boundary comes that does not follow the tilt
-SURE_S, WAIT_S, CLOSE_S = 0.12, 0.15, 0.03
-STILL = {-1: 0.05, 1: 0.02}  # told when "not yet" is less likely
-#: Which part of a cup's bottom stays covered, for sixteenths of the fill that just covers it.
-COVERED = (
-    *(0.0, 0.1309, 0.2104, 0.2788, 0.3414, 0.4002, 0.4566, 0.5113, 0.5649),
-    *(0.6177, 0.6701, 0.7225, 0.7753, 0.8287, 0.8834, 0.9401, 1.0),
-)
+SURE_S, WAIT_S, CLOSE_S = 0.1, 0.14, 0.04
+STILL = {-1: 0.05, 1: 0.04}  # told when "not yet" is less likely
 
 
 class Normal(NamedTuple):
@@ -85,8 +81,8 @@ class Brim:
 
     def believe(self, edge: Edge) -> None:
         """Learn from a boundary how far the tilt can be trusted, and where its brim is."""
-        self.trust = max(0.05, min(0.95, edge.tilted))
-        self.deg += 0.3 * edge.tilted * (edge.beyond - self.deg)
+        self.trust = max(0.05, min(0.97, edge.tilted))
+        self.deg += 0.1 * edge.tilted * (edge.beyond - self.deg)
 
 
 def flowed(u: float, span: float) -> float:
@@ -105,14 +101,6 @@ def likely(x: float) -> float:
     return w * w
 
 
-def arc_deg(cosine: float) -> float:
-    """Return the arc cosine in degrees."""
-    b = abs(cosine)
-    # Abramowitz and Stegun 4.4.45: within 7e-5 rad; of our own for the same bits everywhere
-    arc = math.sqrt(1.0 - b) * (1.5707288 + b * (-0.2121144 + b * (0.0742610 - 0.0187293 * b)))
-    return (3.14159265358979 - arc if cosine < 0.0 else arc) * 57.2957795130823
-
-
 class Pour:
     """The liquid of a cup in the air, in frames of about 10 ms."""
 
@@ -125,7 +113,7 @@ class Pour:
         add: Callable[[str, int, int, int, float], None],
     ) -> None:
         self.rate_hz, self.add = rate_hz, add
-        self.radius_m, self.height_m = max(1e-6, 0.001 * radius_mm), max(1e-6, 0.001 * height_mm)
+        self.radius_m, self.height_m = 0.001 * radius_mm, 0.001 * height_mm
         # Degrees: of an end behind the crest; of a begin beyond what cup and fill allow, for water bulges.
         self.brim = {-1: Brim(-back_deg), 1: Brim(2.0)}
         self.per_frame = int(rate_hz * 0.01 + 0.5) if rate_hz > 150.0 else 1
@@ -169,18 +157,6 @@ class Pour:
         x, y, z = to[0] - start[0], to[1] - start[1], to[2] - start[2]
         size = math.sqrt(x * x + y * y + z * z)
         return arc_deg(clip(z / size, 1.0) if size > 0.0 else 1.0)
-
-    def spill_deg(self, kg: float) -> float:
-        """Return the tilt at which this much water, at rest, reaches the brim of a round cup."""
-        level = kg / (1000.0 * 3.14159265358979 * self.radius_m * self.radius_m) / self.height_m
-        level = max(0.0, min(level, 1.0))
-        across, up = self.radius_m, self.height_m * (1.0 - level)
-        if level < 0.5:
-            place = 32.0 * level
-            k = int(place) if place < 15.0 else 15
-            across = 2.0 * self.radius_m * (COVERED[k] + (place - k) * (COVERED[k + 1] - COVERED[k]))
-            up = self.height_m
-        return arc_deg(across / math.sqrt(across * across + up * up))
 
     # ---------------------------------------------------------------------------------------- explanations
 
@@ -321,14 +297,14 @@ class Pour:
         colour = self.slow * self.slow * (0.2 / self.frame_s - 1.0) / self.noise2  # 1 for white noise
         self.colour += (min(colour, 20.0) - self.colour) * self.frame_s
 
-    def before_pour(self, f: float, z: float, index: int) -> None:
+    def before_pour(self, f: float, z: float, index: int, touching: bool) -> None:
         """Take a frame while nothing is poured."""
         n, late = self.frames, int(LEARN_LATE_S / self.frame_s)
         if n - self.learnt <= late:
             return
         e, variance = self.left_over(f, z)
         self.doubt = max(0.0, self.doubt + clip((-e if z > 0.0 else e) / math.sqrt(variance), 4.0) - 0.4)
-        if self.doubt < 4.0:
+        if self.doubt < 3.0:
             while n - self.learnt > late:
                 self.learn(self.f[self.learnt & MASK], self.z[self.learnt & MASK])
                 self.learnt += 1
@@ -341,7 +317,7 @@ class Pour:
             self.doubt = 0.0
         any_oo = self.oo + OFFSET_N * OFFSET_N
         det = self.mm * any_oo - self.mo * self.mo
-        if self.held % EVERY != 1 or not det > 0.0:
+        if touching or self.held % EVERY != 1 or not det > 0.0:
             return
         mm, mo = self.noise2 * any_oo / det, -self.noise2 * self.mo / det
         oo = self.noise2 * self.mm / det
@@ -349,7 +325,7 @@ class Pour:
         first = self.learnt if n - self.learnt < MASK - 16 else n - (MASK - 16)
         sums = self.normal(first, n, known)
         candidates = range(first, n - 2)
-        begins = self.expect(candidates, 1, self.spill_deg(self.mass))
+        begins = self.expect(candidates, 1, spill_deg(self.mass, self.radius_m, self.height_m))
         on = self.find_edge(first, n, candidates, 1, sums, begins)
         if not self.settled(on, 1):
             return
@@ -397,8 +373,8 @@ class Pour:
 
     # ----------------------------------------------------------------------------------- samples to frames
 
-    def row(self, index: int, values: list[float]) -> None:
-        """Take a row in the air: inner_n, ax, ay, az."""
+    def row(self, index: int, values: list[float], touching: bool) -> None:
+        """Take a row in the air: inner_n, ax, ay, az. While the foot touches something no pour begins."""
         self.sum_f += self.inner.next(values[0], self.rate_hz)
         self.sum_x += values[1]
         self.sum_y += values[2]
@@ -417,4 +393,4 @@ class Pour:
         if self.pouring:
             self.during_pour(f, z, index)
         else:
-            self.before_pour(f, z, index)
+            self.before_pour(f, z, index, touching)

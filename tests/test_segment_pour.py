@@ -1,0 +1,71 @@
+"""The liquid of a cup: tilt tells of it while liquid follows the tilt, and is not believed where it does not."""
+
+import numpy as np
+import pytest
+
+from dexkit import segment
+from dexkit.score.spill import spill_angle_deg
+from dexkit.segment.reference.tilt import spill_deg
+
+RATE_HZ = 200.0
+
+
+@pytest.mark.parametrize(("radius_mm", "height_mm"), [(35.0, 80.0), (30.0, 120.0)])
+def test_the_spill_tilt_is_that_of_the_score(radius_mm, height_mm):
+    full_g = np.pi * radius_mm**2 * height_mm / 1000.0
+    for part in (0.1, 0.25, 0.45, 0.55, 0.8, 1.0):
+        exact = spill_angle_deg(part * full_g, radius_mm, height_mm)
+        found = spill_deg(part * full_g / 1000.0, radius_mm / 1000.0, height_mm / 1000.0)
+        assert found == pytest.approx(exact, abs=0.3)
+
+
+@pytest.mark.parametrize(("kg", "tilt"), [(-1.0, 90.0), (0.0, 90.0), (1e9, 0.0), (float("nan"), 90.0)])
+def test_a_fill_that_cannot_be_has_a_spill_tilt(kg, tilt):
+    assert spill_deg(kg, 0.035, 0.08) == pytest.approx(tilt, abs=0.01)
+    assert 0.0 <= spill_deg(kg, 0.0, 0.0) <= 90.01
+
+
+def cup_that_pours(turned_back_s, seed=1, cycles=6):
+    """Return rows and true boundaries: flow of 60 g/s for 1.5 s, the cup turned back so long after its end."""
+    rng = np.random.default_rng(seed)
+    t_s = np.arange(0.0, 2.0 + 9.0 * cycles, 1.0 / RATE_HZ)
+    tilt, mass, standing = np.zeros_like(t_s), np.full_like(t_s, 0.25), np.ones_like(t_s)
+    truth = []
+
+    def smooth(start_s, length_s):
+        u = np.clip((t_s - start_s) / length_s, 0.0, 1.0)
+        return u * u * (3.0 - 2.0 * u)
+
+    for begin_s in 1.0 + 9.0 * np.arange(cycles):
+        standing -= np.clip((t_s - begin_s) / 0.2, 0.0, 1.0) - np.clip((t_s - begin_s - 8.0) / 0.2, 0.0, 1.0)
+        on_s, off_s = begin_s + 3.0, begin_s + 4.5
+        tilt += np.radians(60.0) * (smooth(on_s - 1.5, 1.0) - smooth(off_s + turned_back_s, 0.6))
+        mass -= 0.06 * np.clip(t_s - on_s, 0.0, 1.5) - 0.09 * np.clip((t_s - begin_s - 8.3) / 0.3, 0.0, 1.0)
+        truth += [("pour_on", on_s), ("pour_off", off_s)]
+    axial, across = 9.81 * np.cos(tilt), 9.81 * np.sin(tilt)
+    rows = np.zeros((len(t_s), 8))
+    rows[:, 0], rows[:, 1] = standing * (0.2 + mass) * 9.81, mass * axial
+    rows[:, 2], rows[:, 4] = across, axial
+    rows += rng.normal(0.0, [0.02, 0.005, 0.02, 0.02, 0.02, 0.01, 0.01, 0.01], rows.shape)
+    return rows.astype(np.float32), truth
+
+
+@pytest.mark.parametrize("turned_back_s", [0.5, 1.0])
+def test_a_flow_that_does_not_follow_the_tilt_is_still_found(turned_back_s):
+    """It begins at a resting tilt and ends long before the cup turns back."""
+    rows, truth = cup_that_pours(turned_back_s)
+    found = segment.segment_cup(rows, RATE_HZ)
+    pours = [(str(e["kind"]), float(e["t_s"])) for e in found if str(e["kind"]).startswith("pour")]
+    assert [kind for kind, _ in pours] == [kind for kind, _ in truth]
+    errors_s = [found_s - true_s for (_, found_s), (_, true_s) in zip(pours, truth, strict=True)]
+    assert np.abs(errors_s).max() < 0.06, errors_s
+
+
+def test_no_pour_begins_while_the_foot_touches():
+    """Setting down jolts the inner vessel like liquid that leaves."""
+    rows, truth = cup_that_pours(0.5, cycles=3)
+    for begin_s in 1.0 + 9.0 * np.arange(3):
+        jolt = int((begin_s + 8.0) * RATE_HZ) + np.arange(int(0.3 * RATE_HZ))
+        rows[jolt, 1] -= 0.4 * np.linspace(0.0, 1.0, len(jolt), dtype=np.float32)
+    kinds = [str(kind) for kind in segment.segment_cup(rows, RATE_HZ)["kind"] if str(kind).startswith("pour")]
+    assert kinds == [kind for kind, _ in truth]

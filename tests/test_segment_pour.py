@@ -1,4 +1,4 @@
-"""The liquid of a cup: tilt tells of it while liquid follows the tilt, and is not believed where it does not."""
+"""The liquid of a cup: the tilt is believed while liquid follows it, and not where it does not."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def test_a_fill_that_cannot_be_has_a_spill_tilt(kg, tilt):
 
 
 def cup_that_pours(turned_back_s, seed=1, cycles=6):
-    """Return rows and true boundaries: flow of 60 g/s for 1.5 s, the cup turned back so long after its end."""
+    """Return rows and true boundaries: 60 g/s for 1.5 s; the cup turns back so long after its end."""
     rng = np.random.default_rng(seed)
     t_s = np.arange(0.0, 2.0 + 9.0 * cycles, 1.0 / RATE_HZ)
     tilt, mass, standing = np.zeros_like(t_s), np.full_like(t_s, 0.25), np.ones_like(t_s)

@@ -30,7 +30,7 @@ from dexkit.score.rescore import dask, pool, rescore
 from dexkit.score.scoring import as_json, score_file
 from dexkit.sim import SEVERITIES, make_scene
 from dexkit.sim.ends import PtyEnd, SocketEnd
-from dexkit.sim.virtual import ENGINES, VirtualBoard
+from dexkit.sim.virtual import ENGINES, READY_S, VirtualBoard
 
 add_urls("dexkit.sim")
 
@@ -245,8 +245,9 @@ def simulate(
 
     The person begins one second after the host has asked for samples. Ctrl-C ends it.
     """
+    board = VirtualBoard(object_kind, person, seed, engine=engine, paced=True, repeat_s=again_s)
     with (
-        VirtualBoard(object_kind, person, seed, engine=engine, paced=True, repeat_s=again_s) as board,
+        board.power_on(READY_S),
         PtyEnd(board, port_link) if tcp is None else SocketEnd(board, tcp) as end,
     ):
         print(f"The {object_kind.replace('_', ' ')} is at {end.url}")

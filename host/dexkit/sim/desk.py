@@ -174,6 +174,7 @@ class Desk:
         """Hold the board to the wall clock from now on."""
         with self._state:
             self._paced_from = (time.monotonic(), self.now_us)
+            self._until_us = None
             self._state.notify_all()
 
     def hold(self, until_us: int | None) -> None:

@@ -20,7 +20,7 @@ class World(Protocol):
 class Stage:
     """When the scene plays, in device time.
 
-    Before it begins the object rests as at the scene's start, after it as at its end; rest still has noise.
+    Before it begins, the object rests as in the second before the scene; after it, as the world goes on.
 
     Parameters
     ----------
@@ -58,12 +58,9 @@ class Stage:
         rest_s = np.mod(device_us * self.world_s_per_us, 1.0) - 1.0
         if self.begin_us is None:
             return rest_s
-        played_s = (device_us - self.begin_us) * self.world_s_per_us
-        scene_s = played_s
-        if self.repeat_s is not None:
-            scene_s = np.mod(played_s, self.duration_s + self.repeat_s)
-        scene_s = np.where(scene_s < self.duration_s, scene_s, self.duration_s + rest_s)
-        return np.where(played_s < 0, rest_s, scene_s)
+        scene_s = (device_us - self.begin_us) * self.world_s_per_us
+        played_s = scene_s if self.repeat_s is None else np.mod(scene_s, self.duration_s + self.repeat_s)
+        return np.where(scene_s < 0, rest_s, played_s)
 
 
 class Feed:

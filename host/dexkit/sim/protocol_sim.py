@@ -16,7 +16,7 @@ import serial
 
 from dexkit.errors import InputError
 from dexkit.sim.scene import make_scene
-from dexkit.sim.virtual import Line, VirtualBoard
+from dexkit.sim.virtual import READY_S, Line, VirtualBoard
 
 #: What a URL may say besides the object, and how it is read.
 WORDS: dict[str, Callable[[str], Any]] = {
@@ -80,7 +80,7 @@ def board_of(url: str) -> VirtualBoard:
         clock_ppm=said.get("clock_ppm", 0.0),
         faults=said.get("fault"),
     )
-    _boards[url] = board.power_on()
+    _boards[url] = board.power_on(READY_S)
     return board
 
 

@@ -33,6 +33,8 @@ from dexkit.sim.scene import Scene, make_scene
 
 #: From the `start` of the first stream until the person begins.
 START_S = 1.0
+#: So long after power-up every board has said hello: its sensors take that long to be set up.
+READY_S = 6.0
 #: So long after the person has finished nothing more is to come.
 END_S = 1.0
 #: A board from which nothing is heard for so long, by the wall clock, hangs.
@@ -172,19 +174,26 @@ class VirtualBoard:
 
     # ------------------------------------------------------------------------------------------- power
 
-    def power_on(self) -> Self:
-        """Switch the board on; a paced one begins to run."""
+    def power_on(self, since_s: float = 0.0) -> Self:
+        """Switch the board on; a paced one begins to run.
+
+        Parameters
+        ----------
+        since_s
+            How long it has been on already: so much of its time passes at once.
+        """
         if self._thread is None:
             for chip in self.chips.values():
                 chip.power_up()
             self.desk.power_up(1)
-            if self.paced:
-                self.desk.pace()
-            else:
-                self.desk.hold(self.desk.now_us)
+            self.desk.hold(self.desk.now_us)
             name = f"virtual {self.object_kind}"
             self._thread = threading.Thread(target=self._boots, name=name, daemon=True)
             self._thread.start()
+            if since_s:
+                self.run(since_s)
+            if self.paced:
+                self.desk.pace()
         return self
 
     def power_off(self) -> None:

@@ -32,8 +32,9 @@ MAY_IMPORT = {
     "link": {"hardware", "recording", "protocol"},
     "score": {"segment", "recording", "link", "protocol"},
     "report": {"score", "segment", "recording", "protocol"},
+    "bench": {"link", "hardware", "protocol"},
     "sim": {"recording", "hardware", "protocol"},
-    "cli": {"report", "score", "segment", "recording", "link", "protocol", "sim"},
+    "cli": {"bench", "report", "score", "segment", "recording", "link", "protocol", "sim"},
     "__main__": {"cli"},
     "__init__": {"protocol"},
 }

@@ -85,7 +85,7 @@ class Answers:
             return False
         self.say_hello(loop)
         if arguments and arguments[0] == SCHEMA_HASH:
-            self.board.confirm()
+            self.board.show("schema")
         return True
 
     def say_hello(self, loop):
@@ -106,6 +106,7 @@ class Answers:
                 ("calibration", board.calibration),
                 ("sensors", OrderedDict([(sensor.name, sensor.words) for sensor in loop.kit.sensors])),
                 ("state", state),
+                ("trial", board.on_trial()),
             ),
         )
 
@@ -218,7 +219,10 @@ class Answers:
             if stream.running:
                 raise Wrong("The streams run, and a self-test would tear them. Send stop first.")
         loop.kit.configure()
-        return selftest(loop.kit, loop.feed)
+        found = selftest(loop.kit, loop.feed)
+        if all([facts["words"] == "ok" for facts in found.values()]):
+            self.board.show("selftest")
+        return found
 
     def _do_quit(self, loop, arguments):
         _expect(arguments, 0, "quit takes nothing")

@@ -2,7 +2,7 @@
 from micropython import const
 
 VERSION = "0.1.0"
-SCHEMA_HASH = "089e7e5b32ff64e9035c0a93d1b19c04a66dde9a12839e0026ebecb238bab331"
+SCHEMA_HASH = "371853d12fdffefaafc9fb45a3b4e89b801c24760e4ea7a2106b5824542c3925"
 HEADER = "<BBHIII"  # type, stream, rows, sequence, tick_us, lost; payload and CRC-32 follow
 
 HELLO = const(1)

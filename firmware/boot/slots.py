@@ -117,6 +117,11 @@ def confirm():
     _trial_ends_ms = None
 
 
+def on_trial():
+    # Whether the running application has yet to prove itself.
+    return _trial_ends_ms is not None
+
+
 def give_up():
     # End a trial: from the next start on, the application that proved itself is used again.
     now = state()

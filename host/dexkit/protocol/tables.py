@@ -131,7 +131,7 @@ SETTINGS: dict[str, dict[str, float]] = {
 }
 
 #: SHA-256 of what concerns the wire; hello carries it.
-SCHEMA_HASH = "089e7e5b32ff64e9035c0a93d1b19c04a66dde9a12839e0026ebecb238bab331"
+SCHEMA_HASH = "371853d12fdffefaafc9fb45a3b4e89b801c24760e4ea7a2106b5824542c3925"
 
 #: Header of every frame.
 HEADER_DTYPE = np.dtype(
@@ -169,7 +169,7 @@ PAYLOAD = {
 
 #: Fields of the messages that have some.
 FIELDS: dict[str, tuple[str, ...]] = {
-    "hello": ("object", "uid", "firmware", "schema", "boot", "streams", "calibration", "sensors", "state",),
+    "hello": ("object", "uid", "firmware", "schema", "boot", "streams", "calibration", "sensors", "trial", "state",),
     "heartbeat": ("ring_blocks", "overwritten_blocks", "longest_loop_us", "free_bytes", "busy_permille", "resent_blocks", "short_writes", "bad_lines", "tick_high", "boot",),
     "reply": ("number", "ok", "error", "value",),
     "pong": ("number", "boot",),

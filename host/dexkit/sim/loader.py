@@ -8,6 +8,7 @@ honest.
 import __future__
 
 import builtins
+import errno
 import importlib
 import importlib.util
 import traceback
@@ -71,12 +72,14 @@ class Loader:
     flash
         Folder that is the board's flash: `open`, `os` and imports see it as `/`.
     sources
-        Further folders to import from, in this order, after the flash.
+        Further folders to import from, in this order, after the flash; not where the boot code is there.
     """
 
     def __init__(self, desk: Desk, flash: Path, sources: Sequence[Path] = ()) -> None:
         self.desk, self.flash = desk, flash
         self.sources = sources
+        #: A board with the boot code runs nothing but what is on its flash.
+        self.is_installed = (flash / "slots.py").is_file()
         self.modules: dict[str, ModuleType] = {}
         self._builtins = {name: getattr(builtins, name) for name in dir(builtins)}
         self._builtins |= {"__import__": self._import, "open": self._open, "print": self._print}
@@ -97,24 +100,40 @@ class Loader:
         """
         return self._load(name)
 
-    def run_main(self, program: str) -> None:
-        """Run main.py of the flash, or this program, as after power-up; tell the console how it failed."""
-        path = self.flash / "main.py"
-        code = _code(path) if path.is_file() else compile(program, "main.py", "exec")
+    def boot(self, program: str, raw: bool = False) -> bool:
+        """Run the flash's boot.py and main.py, or else this program, then the prompt until a soft reset.
+
+        Parameters
+        ----------
+        program
+            Source of the main program, where the flash has none.
+        raw
+            Whether the last start ended at the raw prompt: then there is no main program.
+
+        Returns
+        -------
+        bool
+            What `raw` is at the next start.
+        """
+        main = self._new("__main__", self.flash / "main.py").__dict__
+        for path in (self.flash / "boot.py", self.flash / "main.py"):
+            if raw and path.name == "main.py":
+                break
+            if path.is_file():
+                self._run(_code(path), main)
+            elif path.name == "main.py":
+                self._run(compile(program, "main.py", "exec"), main)
+        serve: Callable[[dict[str, Any], bool], bool] = self._load("prompt").serve
+        return serve(main, raw)
+
+    def _run(self, code: CodeType, names: dict[str, Any]) -> None:
+        """Run a program; tell the console how it failed."""
         try:
-            exec(code, self._new("__main__", path).__dict__)
+            exec(code, names)
         except SystemExit:
             pass
         except (Exception, KeyboardInterrupt) as error:
             self._print("".join(traceback.format_exception(error)))
-
-    def prompt(self) -> None:
-        """Be what is left without a program: a prompt that knows Ctrl-D only, a soft reset."""
-        console = self.modules["sys"].stdin.buffer
-        self._print("MicroPython on a virtual board; Ctrl-D starts the program again.\n>>> ", end="")
-        while console.read(1) != b"\x04":
-            pass
-        self._print("\nMPY: soft reboot")
 
     # ---------------------------------------------------------------------------------------- importing
 
@@ -133,12 +152,13 @@ class Loader:
 
     def _folders(self) -> list[Path]:
         """Return where modules are looked for: sys.path in the flash, then the further folders."""
-        return [*(self._place(entry) for entry in self.modules["sys"].path), *self.sources]
+        on_flash = [self._place(entry) for entry in self.modules["sys"].path]
+        return on_flash if self.is_installed else [*on_flash, *self.sources]
 
     def _find(self, name: str) -> Path | None:
         """Return the file of a module or package; the board's own names come first, then the flash."""
         parts = name.split(".")
-        for folder in (BOARD, *self._folders(), *_driver_folders(parts[0])):
+        for folder in (BOARD, *self._folders(), *([] if self.is_installed else _driver_folders(parts[0]))):
             place = folder.joinpath(*parts)
             for path in (place / "__init__.py", place.with_suffix(".py")):
                 if path.is_file():
@@ -254,7 +274,11 @@ class Loader:
             raise SystemExit(code)
 
         def print_exception(error: BaseException, file: Any = None) -> None:
-            self._print(f"{type(error).__name__}: {error}", file=file)
+            if isinstance(error, OSError):
+                text = f"OSError: [Errno {error.errno}] {errno.errorcode.get(error.errno or 0, 'EIO')}"
+            else:
+                text = f"{type(error).__name__}: {error}"
+            self._print(f"Traceback (most recent call last):\n{text}", file=file)
 
         return {
             "implementation": SimpleNamespace(

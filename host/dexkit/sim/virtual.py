@@ -396,12 +396,11 @@ class CPython:
         self.program = program
 
     def __call__(self, desk: Desk, flash: Path) -> None:
-        """Run one boot: main.py of the flash or the program, then a bare prompt."""
+        """Run one boot: main.py of the flash or the program, then the prompt."""
         firmware = folder("firmware")
+        raw = False
         while True:
-            loader = Loader(desk, flash, [firmware, firmware / "compat"])
-            loader.run_main(self.program)
-            loader.prompt()
+            raw = Loader(desk, flash, [firmware, firmware / "compat"]).boot(self.program, raw)
 
 
 #: What can run a board's firmware; each is made from the source of its main program.

@@ -14,11 +14,16 @@ class _Bytes:
         """Return `count` bytes, waiting for them."""
         data = b""
         while count < 0 or len(data) < count:
-            more = request(ops.READ, _PIECE if count < 0 else min(_PIECE, count - len(data)))[1]
-            data += more
-            if not more:
-                request(ops.SLEEP, 1000, 1)
+            data += self.read_some(_PIECE if count < 0 else min(_PIECE, count - len(data)))
         return data
+
+    def read_some(self, count):
+        """Return one to `count` bytes, waiting for the first: for the prompt, not for the firmware."""
+        while True:
+            data = request(ops.READ, count)[1]
+            if data:
+                return data
+            request(ops.SLEEP, 1000, 1)
 
     def readinto(self, buf, count=-1):
         """Fill a buffer, waiting for its bytes; return how many."""

@@ -1,0 +1,219 @@
+"""The one place that knows mpremote: a board at its prompt, its files, and a way to get there.
+
+mpremote says that its interface will change, so its version is pinned and nothing else imports it. What is
+worked around: it prints when it fails (kept from the terminal here); its waits end silently, or never with a
+timeout of None (always given here); writing a file is neither atomic nor checked (`put` is).
+"""
+
+import ast
+import contextlib
+import hashlib
+import io
+import struct
+import time
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Any, Self
+
+from dexkit.errors import LinkError, InputError
+from dexkit.protocol.commands import Command, encode_command
+
+BAUD = 115_200  # USB does not care
+TIMEOUT_S = 10.0  # of silence, after which a board is given up
+PROMPT_S = 2.0  # how long a running application may take to leave
+TRIES = 3
+CHUNK_BYTES = 512  # of a file in one piece; a board needs about four times as much memory
+STAY = "Connect pins 29 and 28 of the board (GP22 to ground), plug it in anew, and try again."
+
+
+class Board:
+    """A board at its prompt, from entering the context to leaving it.
+
+    Parameters
+    ----------
+    port
+        Name or URL of the port.
+    timeout_s
+        Silence after which the board is given up.
+
+    Raises
+    ------
+    LinkError
+        When the port cannot be opened, or no prompt comes.
+    """
+
+    def __init__(self, port: str, *, timeout_s: float = TIMEOUT_S) -> None:
+        self.port, self.timeout_s = port, timeout_s
+        self._transport: Any = None
+
+    def __enter__(self) -> Self:
+        self._transport = _open(self.port, self.timeout_s)
+        try:
+            self._reach_prompt()
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def run(self, code: str) -> str:
+        """Run code on the board; return what it printed.
+
+        Raises
+        ------
+        LinkError
+            When the code fails, or the board falls silent.
+        """
+        with self._watched(f"running {code.strip().splitlines()[-1]!r}"):
+            printed: bytes = self._transport.exec(code)
+        return printed.decode("utf-8", "replace").replace("\r\n", "\n").strip()
+
+    def ask(self, expression: str) -> Any:
+        """Return the value of an expression on the board: a number, text, list or dict."""
+        printed = self.run(f"print(repr({expression}))")
+        try:
+            return ast.literal_eval(printed)
+        except (SyntaxError, ValueError):
+            raise LinkError(
+                f"The board answered {printed[:80]!r} to {expression!r}. Probably its answer was damaged. "
+                "Try again."
+            ) from None
+
+    def write(self, path: str, data: bytes, progress: Callable[[int], None] = lambda count: None) -> None:
+        """Write a file on the board: neither at once nor checked; its folder exists.
+
+        Parameters
+        ----------
+        path
+            Absolute path on the board.
+        data
+            Content.
+        progress
+            Called with the bytes of each piece that was written.
+
+        Raises
+        ------
+        LinkError
+            When the board cannot.
+        """
+        with self._watched(f"writing {path}"):
+            self._transport.fs_writefile(
+                path, data, chunk_size=CHUNK_BYTES, progress_callback=_steps(progress)
+            )
+
+    def put(self, path: str, data: bytes) -> None:
+        """Write a file on the board at once: it is the old one until the new one has been read back.
+
+        Raises
+        ------
+        LinkError
+            When what the board reads back is not what was written.
+        """
+        self.write(path + ".new", data)
+        if self.digest(path + ".new") != hashlib.sha256(data).hexdigest():
+            raise LinkError(
+                f"The board did not keep {path} as it was written. Probably its flash is full or worn out. "
+                "Try again; if it stays so, use another board."
+            )
+        self.run(f"import os\nos.rename({path + '.new'!r}, {path!r})")
+
+    def digest(self, path: str) -> str:
+        """Return the SHA-256 of a file on the board, in hexadecimal; empty when there is none."""
+        try:
+            with self._watched(f"reading {path}"):
+                digest: bytes = self._transport.fs_hashfile(path, "sha256", chunk_size=CHUNK_BYTES)
+        except FileNotFoundError:
+            return ""
+        return digest.hex()
+
+    def reset(self) -> None:
+        """Have the board start anew, as after power-up; the connection ends with it."""
+        with contextlib.suppress(LinkError), self._watched("starting anew"):
+            self._transport.exec_raw_no_follow("import machine\nmachine.reset()")
+        self._close()
+
+    def _reach_prompt(self) -> None:
+        """Ask the application to leave, then interrupt it, then start the interpreter anew."""
+        failed: Exception | None = None
+        for attempt in range(TRIES):
+            last = attempt == TRIES - 1
+            try:
+                with contextlib.redirect_stdout(io.StringIO()):
+                    self._transport.serial.write(encode_command(Command(attempt + 1, "quit")))
+                    time.sleep(0.05)
+                    self._transport.enter_raw_repl(soft_reset=last, timeout_overall=PROMPT_S * (1 + 4 * last))
+            except Exception as error:  # mpremote raises whatever comes
+                failed = error
+            else:
+                return
+        raise LinkError(
+            f"No MicroPython prompt at {self.port} ({_in_words(failed)}). Probably another program "
+            f"holds the port, the board has no MicroPython yet, or its application does not let go. {STAY}"
+        )
+
+    def _close(self) -> None:
+        if self._transport is not None:
+            with contextlib.suppress(Exception):
+                self._transport.exit_raw_repl()
+            with contextlib.suppress(Exception):
+                self._transport.close()
+            self._transport = None
+
+    @contextlib.contextmanager
+    def _watched(self, doing: str) -> Iterator[None]:
+        """Turn whatever mpremote raises into our error, and keep what it prints from the terminal."""
+        from mpremote.transport import TransportError, TransportExecError
+
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                yield
+        except TransportExecError as error:
+            last = (error.error_output.strip().splitlines() or ["no reason given"])[-1]
+            raise LinkError(
+                f"The board failed at {doing}: {last}. Unplug it, plug it in, and try again."
+            ) from None
+        except FileNotFoundError:
+            raise
+        except (TransportError, OSError, struct.error, SyntaxError, ValueError) as error:
+            raise LinkError(
+                f"The board at {self.port} fell silent at {doing} ({_in_words(error)}). Probably the cable "
+                "was pulled or the board started anew. Check the cable and try again."
+            ) from None
+
+
+def _open(port: str, timeout_s: float) -> Any:
+    """Open mpremote's transport."""
+    try:
+        from mpremote.transport import TransportError
+        from mpremote.transport_serial import SerialTransport
+    except ImportError:
+        raise InputError("mpremote is not installed. Run `pip install 'dexkit[flash]'`.") from None
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            return SerialTransport(port, baudrate=BAUD, timeout=timeout_s)
+    except (TransportError, OSError, ValueError) as error:
+        raise LinkError(
+            f"Cannot open {port} ({_in_words(error)}). Probably the board is not plugged in, or another "
+            "program holds the port. `dexkit ports` lists what is there."
+        ) from None
+
+
+def _steps(progress: Callable[[int], None]) -> Callable[[int, int], None]:
+    """Turn mpremote's running totals into steps."""
+    before = 0
+
+    def step(written: int, total: int) -> None:
+        nonlocal before
+        progress(written - before)
+        before = written
+
+    return step
+
+
+def _in_words(error: BaseException | None) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[-1]

@@ -29,6 +29,13 @@ for slot in slots.SLOTS:
     except OSError:
         pass
 """
+READ_OBJECT = f"""
+try:
+    with open("{OBJECT_FILE}") as file:
+        print(file.read().strip())
+except OSError:
+    pass
+"""
 COPY = """
 def copy(source, target):
     part = bytearray(512)
@@ -105,9 +112,8 @@ def install(
 def check_interpreter(board: Board) -> bool:
     """Return whether the board runs bytecode for an RP2040; refuse what is no MicroPython, or too old."""
     board.run("import sys")
-    name, version, mpy = board.ask(
-        "(sys.implementation.name, tuple(sys.implementation.version)[:2], getattr(sys.implementation, '_mpy', 0))"
-    )
+    board.run("here = sys.implementation")
+    name, version, mpy = board.ask("(here.name, tuple(here.version)[:2], getattr(here, '_mpy', 0))")
     if name != "micropython" or tuple(version) < OLDEST:
         raise LinkError(
             f"The board runs {name} {'.'.join(map(str, version))}; dexkit needs MicroPython "
@@ -119,10 +125,7 @@ def check_interpreter(board: Board) -> bool:
 
 def object_of(board: Board, object_kind: str | None) -> str:
     """Return what the board is in, as it was told now or before."""
-    if object_kind is None:
-        told = board.run("try:\n print(open('/object').read().strip())\nexcept OSError:\n print('')")
-    else:
-        told = object_kind
+    told = board.run(READ_OBJECT) if object_kind is None else object_kind
     if told not in OBJECT_ID:
         said = f"says {told!r}, which dexkit does not know" if told else "was never told"
         raise InputError(

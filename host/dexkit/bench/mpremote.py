@@ -139,6 +139,8 @@ class Board:
     def _reach_prompt(self) -> None:
         """Ask the application to leave, then interrupt it, then start the interpreter anew."""
         failed: Exception | None = None
+        # At a pseudo terminal mpremote reads without looking first, so one read must not take long.
+        self._transport.serial.timeout = PROMPT_S
         for attempt in range(TRIES):
             last = attempt == TRIES - 1
             try:
@@ -149,6 +151,7 @@ class Board:
             except Exception as error:  # mpremote raises whatever comes
                 failed = error
             else:
+                self._transport.serial.timeout = self.timeout_s
                 return
         raise LinkError(
             f"No MicroPython prompt at {self.port} ({_in_words(failed)}). Probably another program "

@@ -1,0 +1,112 @@
+"""`dexkit flash`: an application goes to a board through a real pseudo terminal, and proves itself."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from dexkit.bench.application import DRIVERS, Application, build, collect
+from dexkit.bench.flash import install
+from dexkit.bench.mpremote import Board
+from dexkit.errors import BoardError, InputError
+from dexkit.sim.ends import PtyEnd
+from dexkit.sim.virtual import VirtualBoard
+
+PROJECT = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def end():
+    """The port of an empty virtual coaster."""
+    with VirtualBoard("coaster", paced=True, program="") as board, PtyEnd(board) as end:
+        yield end
+
+
+def small(word: str) -> Application:
+    """Return an application that only says a word."""
+    return Application(
+        {"app/main.py": f"def run():\n    print({word!r})\n".encode(), "app/other.py": bytes(3000)}
+    )
+
+
+def test_the_drivers_are_pinned_exactly():
+    pins = dict(pin.split("==") for pin in PROJECT["project"]["optional-dependencies"]["flash"])
+    assert {name: pins[name] for name in DRIVERS} == DRIVERS
+
+
+def test_an_application_holds_what_its_modules_import_and_nothing_else():
+    sources = collect(("app.load", "app.motion"))
+    assert {
+        "cedargrove_nau7802.py",
+        "adafruit_lsm6ds/lsm6dsox.py",
+        "adafruit_register/i2c_bits.py",
+    } <= sources.keys()
+    assert not {path for path in sources if "mpr121" in path or "lsm6ds3" in path}
+
+
+def test_an_application_is_bytecode_for_the_boards():
+    files = build().files
+    assert files.keys() == {path.replace(".py", ".mpy") for path in collect()}
+    assert all(data[:2] == b"M\x06" for data in files.values())
+
+
+def test_a_module_that_is_nowhere_is_named():
+    with pytest.raises(InputError, match=r"app\.nowhere"):
+        collect(("app.nowhere",))
+
+
+def test_only_what_differs_travels(end):
+    with Board(end.url) as board:
+        first = install(board, "coaster", small("one"))
+        again = install(board, application=small("two"))
+        assert (first.slot, first.sent) == ("b", 3)
+        assert (again.slot, again.sent, again.copied) == ("a", 2, 1)
+        third = install(board, application=small("two"))
+        assert (third.slot, third.sent, third.kept) == ("a", 0, 3)
+
+
+def test_a_board_that_was_never_told_what_it_is_in_asks(end):
+    with Board(end.url) as board, pytest.raises(InputError, match="--object"):
+        install(board, application=small("one"))
+
+
+def test_what_a_board_does_not_keep_is_not_started(end):
+    class Forgetful(Board):
+        def write(self, path, data, progress=lambda count: None):
+            kept = data.replace(b"print", b"prinT") if path.startswith("/b/") else data
+            super().write(path, kept, progress)
+
+    with Forgetful(end.url) as board, pytest.raises(BoardError, match="did not keep"):
+        install(board, "coaster", small("one"))
+    with Board(end.url) as board:
+        board.run("import slots")
+        assert board.ask("slots.state()")["use"] == "a"
+        assert not board.ask("slots.is_whole('b')")
+
+
+def test_errors_of_the_board_are_told_in_words(end, capfd):
+    with Board(end.url) as board:
+        with pytest.raises(BoardError, match="ValueError: 5"):
+            board.run("raise ValueError(5)")
+        with pytest.raises(BoardError, match="ENOENT"):
+            board.run("open('/nothing')")
+        assert board.ask("{'a': [1, 2.5, b'x']}") == {"a": [1, 2.5, b"x"]}
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_port_that_is_not_there_is_told_in_words():
+    with pytest.raises(BoardError, match="Cannot open /dev/nothing"), Board("/dev/nothing"):
+        pass
+
+
+def test_a_board_that_never_answers_is_given_up(monkeypatch, capfd):
+    monkeypatch.setattr("dexkit.bench.mpremote.PROMPT_S", 0.05)
+    deaf = "import machine, micropython\nmicropython.kbd_intr(-1)\nwhile True:\n    machine.idle()\n"
+    with (
+        VirtualBoard("coaster", paced=True, program=deaf) as board,
+        PtyEnd(board) as end,
+        pytest.raises(BoardError, match="pins 29 and 28"),
+        Board(end.url),
+    ):
+        pass
+    assert capfd.readouterr() == ("", "")

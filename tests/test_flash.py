@@ -8,7 +8,7 @@ import pytest
 from dexkit.bench.application import DRIVERS, Application, build, collect
 from dexkit.bench.flash import install
 from dexkit.bench.mpremote import Board
-from dexkit.errors import BoardError, InputError
+from dexkit.errors import InputError, LinkError
 from dexkit.sim.ends import PtyEnd
 from dexkit.sim.virtual import VirtualBoard
 
@@ -76,7 +76,7 @@ def test_what_a_board_does_not_keep_is_not_started(end):
             kept = data.replace(b"print", b"prinT") if path.startswith("/b/") else data
             super().write(path, kept, progress)
 
-    with Forgetful(end.url) as board, pytest.raises(BoardError, match="did not keep"):
+    with Forgetful(end.url) as board, pytest.raises(LinkError, match="did not keep"):
         install(board, "coaster", small("one"))
     with Board(end.url) as board:
         board.run("import slots")
@@ -86,16 +86,16 @@ def test_what_a_board_does_not_keep_is_not_started(end):
 
 def test_errors_of_the_board_are_told_in_words(end, capfd):
     with Board(end.url) as board:
-        with pytest.raises(BoardError, match="ValueError: 5"):
+        with pytest.raises(LinkError, match="ValueError: 5"):
             board.run("raise ValueError(5)")
-        with pytest.raises(BoardError, match="ENOENT"):
+        with pytest.raises(LinkError, match="ENOENT"):
             board.run("open('/nothing')")
         assert board.ask("{'a': [1, 2.5, b'x']}") == {"a": [1, 2.5, b"x"]}
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_port_that_is_not_there_is_told_in_words():
-    with pytest.raises(BoardError, match="Cannot open /dev/nothing"), Board("/dev/nothing"):
+    with pytest.raises(LinkError, match="Cannot open /dev/nothing"), Board("/dev/nothing"):
         pass
 
 
@@ -105,7 +105,7 @@ def test_a_board_that_never_answers_is_given_up(monkeypatch, capfd):
     with (
         VirtualBoard("coaster", paced=True, program=deaf) as board,
         PtyEnd(board) as end,
-        pytest.raises(BoardError, match="pins 29 and 28"),
+        pytest.raises(LinkError, match="pins 29 and 28"),
         Board(end.url),
     ):
         pass

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from dexkit.bench.application import MANIFEST, Application, build
 from dexkit.bench.mpremote import Board
-from dexkit.errors import LinkError, InputError
+from dexkit.errors import InputError, LinkError
 from dexkit.kit_files import folder
 from dexkit.protocol.tables import OBJECT_ID
 

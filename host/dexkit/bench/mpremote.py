@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, Self
 
-from dexkit.errors import LinkError, InputError
+from dexkit.errors import InputError, LinkError
 from dexkit.protocol.commands import Command, encode_command
 
 BAUD = 115_200  # USB does not care

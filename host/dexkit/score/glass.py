@@ -321,12 +321,12 @@ def glass_of(recording: Recording) -> Glass:
         )
     rate_hz = min(max(1.0 / period_s(raw), RATE_LIMITS_HZ[0]), RATE_LIMITS_HZ[1])
     load_n, rate_hz, t0_s = table(recording, "coaster", rate_hz)
-    found = np.asarray(np.isfinite(load_n))
     events = segment_coaster(load_n, rate_hz)
     events["t_s"] += t0_s
     events["t_known_s"] += t0_s
     events = events[np.argsort(events["t_s"], kind="stable")]
-    weight_g = hold_last(load_n, found)[:, 0].astype(np.float64) / N_PER_G
+    hold_last(load_n[:, 0], np.flatnonzero(~np.isfinite(load_n[:, 0])))
+    weight_g = load_n[:, 0].astype(np.float64) / N_PER_G
     if len(weight_g) >= 5:  # single wrong conversions fall out
         inner = np.median(np.lib.stride_tricks.sliding_window_view(weight_g, 3), axis=1)
         lone = np.abs(weight_g[1:-1] - inner) > SPIKE_G

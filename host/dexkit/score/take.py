@@ -95,8 +95,9 @@ def take_of(recording: Recording, object_kind: str) -> Take:
             f"The recording holds {len(samples)} samples of the {object_kind}, less than {SHORTEST_S:g} s. "
             "Probably it was stopped right after its start. Record the whole task again."
         )
-    found: NDArray[np.bool_] = np.asarray(np.isfinite(samples))
-    silent = ", ".join(columns[column] for column in np.flatnonzero(~np.any(found, axis=0)))
+    lost_rows, lost_columns = np.divmod(np.flatnonzero(~np.isfinite(samples)), len(columns))
+    lost = np.bincount(lost_columns, minlength=len(columns))
+    silent = ", ".join(columns[column] for column in np.flatnonzero(lost == len(samples)))
     if silent:
         raise InputError(
             f"No sample of {silent} was measured. Probably a sensor of the {object_kind} is not connected. "
@@ -112,20 +113,20 @@ def take_of(recording: Recording, object_kind: str) -> Take:
     events["t_s"] += t0_s
     events["t_known_s"] += t0_s
     events = events[np.argsort(events["t_s"], kind="stable")]
-    missing: NDArray[np.bool_] = ~np.asarray(found.all(axis=1))
-    return Take(hold_last(samples, found), missing, rate_hz, events, t0_s, recording.meta)
+    missing = np.zeros(len(samples), bool)
+    missing[lost_rows] = True
+    for column in np.flatnonzero(lost):
+        hold_last(samples[:, column], lost_rows[lost_columns == column])
+    return Take(samples, missing, rate_hz, events, t0_s, recording.meta)
 
 
-def hold_last(samples: NDArray[np.float32], found: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return samples where each missing value holds the last one found, or the first to come."""
-    if found.all():
-        return samples
-    filled = samples.copy()
-    for column in np.flatnonzero(~found.all(axis=0)):
-        known, unknown = np.flatnonzero(found[:, column]), np.flatnonzero(~found[:, column])
-        last = known[np.maximum(np.searchsorted(known, unknown) - 1, 0)]
-        filled[unknown, column] = samples[last, column]
-    return filled
+def hold_last(values: NDArray[np.float32], missing: NDArray[np.intp]) -> None:
+    """Fill the missing places, ascending, of values: each holds the last one found, or the first to come."""
+    if not len(missing):
+        return
+    edges = np.append(np.flatnonzero(np.diff(missing, prepend=-2) > 1), len(missing))
+    begun = np.repeat(missing[edges[:-1]], np.diff(edges))  # where each one's gap begins
+    values[missing] = values[np.where(begun > 0, begun - 1, edges[1])]
 
 
 def lost_bands(take: Take, shortest_s: float = 0.02) -> list[Band]:

@@ -64,6 +64,7 @@ class Ring:
             if self.again >= self.until:
                 self.again = self.oldest
             self.until = max(self.until, sequence)
+            self._skip()
 
     def _skip(self):
         while self.oldest < self.next and not self.lengths[self.oldest % self.slots]:

@@ -47,12 +47,12 @@ class Kit:
         # Configure every chip that is not yet, and say of each other one what is wrong.
         found = {}
         for sensor in self.sensors:
-            if sensor.there and not sensor.errors:
+            if sensor.is_well():
                 continue
             self.feed()
             if sensor.bus not in found:
                 found[sensor.bus] = self._scan(sensor.bus)
-            sensor.there = False
+            sensor.there = sensor.started = False
             if sensor.address in found[sensor.bus]:
                 self._configure(sensor)
             else:

@@ -2,6 +2,7 @@
 from collections import OrderedDict
 from time import ticks_diff, ticks_us
 
+from app.sensor import NOT_READY, SATURATED, SILENT, STUCK
 from micropython import const
 
 _TEST_US = const(1000000)
@@ -20,7 +21,7 @@ def selftest(kit, feed):
             test.take()
     result = OrderedDict([(test.sensor.name, test.result()) for test in tests])
     for test in tests:
-        test.sensor.pace.stop()
+        test.sensor.stop()
     return result
 
 
@@ -36,8 +37,6 @@ class _Test:
 
     def start(self):
         if self.sensor.there:
-            self.sensor.pace.start()
-            self.sensor.fetch()
             self.sensor.start()
 
     def take(self):
@@ -79,15 +78,15 @@ class _Test:
     def _words(self, hz):
         sensor = self.sensor
         if sensor.errors:
-            return "stopped answering; probably its cable is loose. Plug it in and test again"
+            return SILENT
         if self.count < 2:
-            return "is not ready: no reading comes; probably it is not powered or its ready wire is loose"
+            return NOT_READY
         if abs(hz - sensor.hz) * 100 > sensor.hz * _RATE_PERCENT:
             return "measures %d times a second instead of %d; probably it is set up wrongly" % (hz, sensor.hz)
-        if sensor.NOISY and len(self.unique) < 2:
-            return "is stuck: it gives the very same reading again and again. Switch the board off and on"
         if sensor.ends_of_range(self.lowest, self.highest):
-            return "is saturated: it is loaded beyond its range, or a wire of its bridge is broken"
+            return SATURATED
+        if sensor.NOISY and len(self.unique) < 2:
+            return STUCK
         return "ok"
 
 

@@ -4,6 +4,11 @@
 # stream goes on with what is left. `words` is "ok", or what is wrong; hello and self-test carry it.
 from micropython import const
 
+SILENT = "stopped answering; probably its cable is loose. Plug it in and send start"
+NOT_READY = "is not ready: no reading comes; probably it is not powered or its ready wire is loose"
+SATURATED = "is saturated: it is loaded beyond its range, or a wire of its bridge is broken"
+STUCK = "is stuck: it gives the very same reading again and again. Switch the board off and on"
+
 _QUIET_ROWS = const(8)  # rows without a new reading, after which the last one is too old
 _STUCK_LOOKS = const(20)  # looks with the very same reading: noise makes this impossible
 
@@ -17,7 +22,7 @@ class Sensor:
         self.raw = bytearray(self.BYTES)  # the last reading
         self.taken = 0  # of pace.count
         self.there = False  # it answered and is configured
-        self.trusted = False
+        self.started = self.trusted = False
         self.words = "was not started"
         self.saturated = 0  # readings at the end of the range since the last look
         self.errors = 0  # failed readings in a row
@@ -27,9 +32,20 @@ class Sensor:
         self._shadow = bytearray(self.BYTES)
 
     def start(self):
-        self.taken = self._seen_count = self.pace.count
+        self.started = self.trusted = True
         self._quiet = self._same = self.errors = self.saturated = 0
-        self.trusted = self.there
+        self._seen_count = self.pace.count
+        self.pace.start()
+        self.drop()
+
+    def stop(self):
+        self.started = False
+        self.pace.stop()
+
+    def drop(self):
+        # Pass over what is ready now: it is old, and until it is read it brings no new edge.
+        self.taken = self.pace.count
+        self.fetch()
 
     def put(self, row, at):
         # Write this sensor's part of the row that begins at `at`.
@@ -68,19 +84,25 @@ class Sensor:
                 changed = True
                 self._shadow[i] = self.raw[i]
         self._same = 0 if changed or quiet else self._same + 1
-        if quiet:
-            self.words = "is not ready: no reading comes; probably it is not powered or its ready wire is loose"
-            self.fetch()  # what is ready and was never read brings no edge
-        elif self.errors:
-            self.words = "stopped answering; probably its cable is loose. Plug it in and send start"
-        elif self.NOISY and self._same >= _STUCK_LOOKS:
-            self.words = "is stuck: it gives the very same reading again and again. Switch the board off and on"
+        stuck = self.NOISY and self._same >= _STUCK_LOOKS
+        if self.errors:
+            self.words = SILENT
+        elif quiet:
+            self.words = NOT_READY
         elif self.saturated:
-            self.words = "is saturated: it is loaded beyond its range, or a wire of its bridge is broken"
+            self.words = SATURATED
+        elif stuck:
+            self.words = STUCK
         else:
             self.words = "ok"
+        if quiet:
+            self.fetch()  # what is ready and was never read brings no edge
         self.saturated = 0
-        self.trusted = not (self.NOISY and self._same >= _STUCK_LOOKS)
+        self.trusted = not stuck
+
+    def is_well(self):
+        # Whether it needs no setting up; a load that is too heavy does not.
+        return self.there and (self.words == "ok" or self.words == SATURATED)
 
     def is_ready(self):
         # Whether readings have come since the last look.

@@ -21,12 +21,10 @@ class Stream:
         self._began = 0
 
     def start(self):
-        # Begin to sample; the first sensor that is there leads.
+        # Begin to sample, or let sensors join that were set up since.
         for sensor in self.sensors:
-            if sensor.there:
-                sensor.pace.start()
-                sensor.fetch()  # what is ready now brings no edge any more
-            sensor.start()
+            if sensor.there and not sensor.started:
+                sensor.start()
         self.running = True
         self.choose_leader()
 
@@ -34,7 +32,7 @@ class Stream:
         self.end()
         self.running = False
         for sensor in self.sensors:
-            sensor.pace.stop()
+            sensor.stop()
 
     def choose_leader(self):
         # The first sensor that gives readings leads; while none does, the first that could.
@@ -49,7 +47,7 @@ class Stream:
             self.end()
             self.leader = leader
             if leader:
-                leader.taken = leader.pace.count
+                leader.drop()
 
     def take(self, ticks):
         # Add the row that is due, if one is; return whether a block was completed.

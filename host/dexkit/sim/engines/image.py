@@ -72,19 +72,18 @@ def get_files(flash: bytes, at: int) -> dict[str, bytes]:
 
 
 def _littlefs(blocks: int, content: bytes | None = None) -> Any:
+    """Return a littlefs: a fresh one, or the one that is there."""
     from littlefs import LittleFS, UserContext
 
     context = UserContext(blocks * BLOCK)
-    if content is not None:
-        context.buffer = bytearray(content)
-    return LittleFS(
-        context=context,
-        block_size=BLOCK,
-        block_count=blocks,
-        prog_size=256,
-        mount=True,
-        disk_version=0x00020000,
-    )
+    settings = {"context": context, "block_size": BLOCK, "block_count": blocks, "prog_size": 256}
+    if content is None:
+        # The version that every image since 1.20 mounts; a board that writes makes it newer.
+        return LittleFS(**settings, disk_version=0x00020000)
+    context.buffer[:] = content
+    system = LittleFS(**settings, mount=False)
+    system.mount()
+    return system
 
 
 def application(program: str) -> dict[str, bytes]:

@@ -76,7 +76,12 @@ def _littlefs(blocks: int, content: bytes | None = None) -> Any:
     from littlefs import LittleFS, UserContext
 
     context = UserContext(blocks * BLOCK)
-    settings = {"context": context, "block_size": BLOCK, "block_count": blocks, "prog_size": 256}
+    settings: dict[str, Any] = {
+        "context": context,
+        "block_size": BLOCK,
+        "block_count": blocks,
+        "prog_size": 256,
+    }
     if content is None:
         # The version that every image since 1.20 mounts; a board that writes makes it newer.
         return LittleFS(**settings, disk_version=0x00020000)

@@ -195,6 +195,13 @@ class Desk:
             return done and not self.is_off
 
     @property
+    def goal_us(self) -> float:
+        """Where the board will stand still, or be given the next bytes."""
+        with self._state:
+            goal_us = float("inf") if self._until_us is None else float(self._until_us)
+            return min(goal_us, self._arrivals[0][0]) if self._arrivals else goal_us
+
+    @property
     def is_off(self) -> bool:
         """Whether the power is cut; a board that resets is not off."""
         return self._cut is not None and not isinstance(self._cut, Reset)

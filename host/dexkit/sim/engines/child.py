@@ -33,8 +33,8 @@ def serve(command: Sequence[str], answer: Callable[[bytes], bytes]) -> None:
         listener.start()
         asked, told = child.stdout.fileno(), child.stdin.fileno()
         try:
-            while len(head := _read(asked, 4)) == 4:
-                reply = answer(_read(asked, struct.unpack("<I", head)[0]))
+            while request := _message(asked):
+                reply = answer(request)
                 os.write(told, struct.pack("<I", len(reply)) + reply)
         except BaseException:
             child.kill()
@@ -48,14 +48,16 @@ def serve(command: Sequence[str], answer: Callable[[bytes], bytes]) -> None:
         raise ProgramError(f"What runs the board ended with {code}. It said: {words or 'nothing'}")
 
 
-def _read(pipe: int, count: int) -> bytes:
-    """Read so many bytes, fewer at the end; a thread that waits here can be struck."""
-    data = b""
-    while len(data) < count:
+def _message(pipe: int) -> bytes:
+    """Read one message, nothing at the end; a thread that waits here can be struck."""
+    data, size = b"", 4
+    while len(data) < size:
         while not select.select([pipe], [], [], LOOK_S)[0]:
             pass
-        more = os.read(pipe, count - len(data))
+        more = os.read(pipe, 1 << 16)  # the child waits for its answer, so no other message follows
         if not more:
-            break
+            return b""
         data += more
-    return data
+        if len(data) >= 4:
+            size = 4 + struct.unpack_from("<I", data)[0]
+    return data[4:]

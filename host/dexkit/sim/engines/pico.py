@@ -16,7 +16,7 @@ from types import ModuleType
 
 from dexkit.errors import InputError
 from dexkit.sim.chips import Chip
-from dexkit.sim.desk import LOOK_US, Desk, Reset
+from dexkit.sim.desk import Desk, Reset
 from dexkit.sim.engines import image, node
 from dexkit.sim.engines.child import serve
 
@@ -25,6 +25,8 @@ _ASKED = "<Bd"
 _HEAD = struct.calcsize(_ASKED)
 #: What machine.reset_cause() of the image says after any reset of its own.
 _WDT_RESET = 3
+#: The emulator asks at least this often.
+LOOK_US = 5000
 
 
 def missing(board: str = "RPI_PICO") -> str:
@@ -145,7 +147,7 @@ class _Board:
             self.reason = ",".join(map(str, struct.unpack("<9I", data)))
             raise Reset(_WDT_RESET)
         arrived = desk.follow(now_us, data if what == SENT else b"")
-        levels, next_us = 0x3FFFFFFF, now_us + LOOK_US
+        levels, next_us = 0x3FFFFFFF, min(now_us + LOOK_US, desk.goal_us)
         for pin, chip in desk.ready_pins.items():
             chip.run_to(now_us)
             chip.edges.clear()

@@ -7,6 +7,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { exchange } from "./pipe.mjs";
+import { runner } from "./quick.mjs";
 
 const [packages, romFile, flashFile, reason, wires, identity] = process.argv.slice(2);
 const rp2040 = await import(pathToFileURL(path.join(packages, "rp2040js/dist/esm/index.js")).href);
@@ -201,17 +202,8 @@ core.PC = FLASH;
 ask(LOOK);
 for (const [number, sda, scl] of JSON.parse(wires)) listen(number, sda, scl);
 
+const run = runner(chip, clock);
 for (;;) {
-  while (clock.nanosCounter < lookNanos) {
-    const alarm = clock.nextAlarm;
-    if (core.waiting) {
-      clock.tick((alarm && alarm.nanos < lookNanos ? alarm.nanos : lookNanos) - clock.nanosCounter);
-      continue;
-    }
-    const nanos = (core.executeInstruction() * 1e9) / chip.clkSys;
-    const next = clock.nextAlarm;
-    if (next && next.nanos <= clock.nanosCounter + nanos) clock.tick(nanos);
-    else clock.nanosCounter += nanos;
-  }
+  run(() => lookNanos);
   ask(LOOK);
 }

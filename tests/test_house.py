@@ -34,7 +34,8 @@ MAY_IMPORT = {
     "report": {"score", "segment", "recording", "protocol"},
     "bench": {"link", "hardware", "protocol"},
     "sim": {"recording", "hardware", "protocol"},
-    "cli": {"bench", "report", "score", "segment", "recording", "link", "protocol", "sim"},
+    "demo": {"report", "score", "segment", "recording", "link", "protocol", "sim"},
+    "cli": {"demo", "bench", "report", "score", "segment", "recording", "link", "protocol", "sim"},
     "__main__": {"cli"},
     "__init__": {"protocol"},
 }

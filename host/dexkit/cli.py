@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from functools import partial
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.progress import Progress
 
+from dexkit.demo import demonstrate
 from dexkit.errors import DexkitError, InputError
 from dexkit.link import progress
 from dexkit.link.listing import look
@@ -21,14 +21,14 @@ from dexkit.link.record import record
 from dexkit.link.track import Track
 from dexkit.protocol.dump import dump
 from dexkit.protocol.frames import decode
-from dexkit.recording import read, recover, write
+from dexkit.recording import read, recover
 from dexkit.recording.foreign import import_csv
 from dexkit.recording.words import in_words, losses_in_words
-from dexkit.report.page import write_index, write_page
+from dexkit.report.page import write_page
 from dexkit.report.terminal import print_table
 from dexkit.score.rescore import dask, pool, rescore
 from dexkit.score.scoring import as_json, score_file
-from dexkit.sim import SEVERITIES, make_scene
+from dexkit.sim import SEVERITIES
 from dexkit.sim.ends import PtyEnd, SocketEnd
 from dexkit.sim.virtual import ENGINES, READY_S, VirtualBoard
 
@@ -255,30 +255,17 @@ def simulate(
         board.wait()
 
 
-#: The demonstration: what to simulate and what the file is called.
-DEMO = (
-    ("cup", "moderate", 4, "ftm14", "pour"),
-    ("button_board", "mild", 2, "", "buttons"),
-    ("pegboard", "moderate", 3, "", "pegs"),
-)
-
-
 @app.command("demo")
 def demo(
     out: Annotated[Path, typer.Option(help="folder for recordings and pages")] = Path("out") / "demo",
 ) -> None:
-    """Simulate three people at three objects, record them, score them, and make pages to look at."""
+    """Record three simulated people at three virtual objects, score them, and make pages to look at."""
     save(lambda: out.mkdir(parents=True, exist_ok=True), out)
-    entries = []
-    for kind, severity, seed, test, name in DEMO:
-        recording = make_scene(kind, severity=severity, seed=seed, test=test).recording()
-        file = out / f"{name}.mcap"
-        write(file, recording, overwrite=True)
-        result = score_file(file)
-        save(partial(write_page, result, file.name, out / f"{name}.html"), out)
-        entries.append((f"{name}.html", result))
-        print(f"{kind}: {len(result.scored.events)} events, {out / name}.html")
-    save(lambda: write_index(entries, out / "index.html"), out)
+    try:
+        for act, result in demonstrate(out):
+            print(f"{act.objects[0]}: {len(result.scored.events)} events, {out / act.name}.html")
+    except OSError as error:
+        raise cannot_write(out, error) from None
     print(f"Open {(out / 'index.html').resolve()}")
 
 
@@ -287,9 +274,14 @@ def save(work: Callable[[], None], path: Path) -> None:
     try:
         work()
     except OSError as error:
-        raise InputError(
-            f"Cannot write {path}: {error.strerror}. Check that the folder exists and may be written to."
-        ) from None
+        raise cannot_write(path, error) from None
+
+
+def cannot_write(path: Path, error: OSError) -> InputError:
+    """Return what to tell a person when the disk refuses."""
+    return InputError(
+        f"Cannot write {path}: {error.strerror}. Check that the folder exists and may be written to."
+    )
 
 
 #: What typer raises for words that it cannot parse; typer has no public name for it.

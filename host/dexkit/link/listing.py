@@ -9,8 +9,8 @@ from dexkit.link.connection import Connection
 from dexkit.link.news import Attached, Hello, Refused
 from dexkit.link.ports import Plug
 
-#: A board that is well answers a hello in some milliseconds, one that has just been plugged in within this.
-ANSWER_S = 2.0
+#: A board that runs answers in some milliseconds; a cup that has just been plugged in sets up for five seconds.
+ANSWER_S = 7.0
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from dexkit.hardware import load
 from dexkit.link.clock import Probe, SampleTimes, Timeline
 from dexkit.link.connection import Connection
 from dexkit.link.news import Attached, Block, Gap, Heartbeat, Hello, News, Reply
-from dexkit.protocol.tables import STREAMS
+from dexkit.protocol.tables import OBJECT_ID, STREAMS
 from dexkit.recording import StreamPlan, Writer, probes_plan
 
 
@@ -44,7 +45,12 @@ def facts(hello: Hello, prefix: str = "") -> dict[str, str]:
         "calibration": hello.calibration or "uncalibrated",
         "sensors": json.dumps(hello.said.get("sensors") or {}, sort_keys=True),
     }
-    return {prefix + name: text for name, text in said.items()}
+    known = {prefix + name: text for name, text in said.items()}
+    if hello.object_kind in OBJECT_ID:
+        for name, size in load(hello.object_kind).geometry_mm.items():
+            if isinstance(size, float):
+                known[f"{hello.object_kind}_{name}_mm"] = f"{size:g}"
+    return known
 
 
 class _StreamTrack:

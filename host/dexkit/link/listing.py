@@ -9,7 +9,7 @@ from dexkit.link.connection import Connection
 from dexkit.link.news import Attached, Hello, Refused
 from dexkit.link.ports import Plug
 
-#: A board that runs answers in some milliseconds; a cup that has just been plugged in sets up for five seconds.
+#: A board that runs answers in some milliseconds; a cup that was just plugged in sets up for five seconds.
 ANSWER_S = 7.0
 
 

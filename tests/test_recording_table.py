@@ -147,3 +147,35 @@ def test_the_longest_measured_stretch():
     samples = np.float32([[nan, 1], [1, 1], [1, nan], [1, 1], [2, 2], [nan, nan]])
     assert longest_measured(samples) == slice(3, 5)
     assert longest_measured(samples[:1]) == slice(0, 0)
+
+
+def test_a_sensor_s_own_rate_sets_the_grid_so_that_its_samples_stay_as_they_are():
+    """A converter's oscillator is off by some parts in a thousand; a lone wild sample must stay one."""
+    rng = np.random.default_rng(5)
+    rate_hz = 320 * (1 - 0.0019)
+    tray_s = 0.0213 + np.arange(4000) / rate_hz + rng.uniform(-1e-4, 1e-4, 4000)
+    tray_n = rng.normal(size=4000).astype(np.float32)
+    contacts_s = 0.001 + np.arange(2400) / 200
+    entry = (contacts_s > 6).astype(np.float32)
+    pegboard = recording(
+        "pegboard",
+        stream("pegboard/contacts", ("entry_0",), contacts_s, entry[:, None], 200.0),
+        stream("pegboard/tray", ("tray_n",), tray_s, tray_n[:, None], 320.0),
+    )
+    samples, measured_hz, t0_s = table(pegboard, "pegboard")
+    assert measured_hz == pytest.approx(rate_hz, rel=1e-5)
+    assert contacts_s[0] <= t0_s < contacts_s[0] + 1 / rate_hz
+    first = int(np.flatnonzero(samples[:, TABLE["pegboard"].index("tray_n")] == tray_n[0])[0])
+    assert t0_s + first / measured_hz == pytest.approx(tray_s[0], abs=2e-4)
+    in_table = samples[first : first + 4000, TABLE["pegboard"].index("tray_n")]
+    assert np.array_equal(in_table[:-1], tray_n[: len(in_table)][:-1])
+    grid_s = t0_s + np.arange(len(samples)) / measured_hz
+    known = (grid_s >= contacts_s[0]) & (grid_s < contacts_s[-1])
+    held = samples[known, TABLE["pegboard"].index("entry_0")]
+    assert np.array_equal(held, (grid_s[known] >= contacts_s[entry > 0][0]).astype(np.float32))
+
+
+def test_a_rate_that_is_far_off_is_no_oscillator_s():
+    t_s = np.arange(1000) / 200
+    cup = recording("coaster", stream("coaster/load", ("load_n",), t_s, t_s[:, None], 320.0))
+    assert table(cup, "coaster")[1] == 320.0

@@ -1,6 +1,7 @@
 """Bring an object's streams, each with its own rate, on one regular grid: the table a segmenter reads."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,13 @@ from dexkit.recording.model import Recording, Stream
 #: An interval longer than this many periods is a gap, that is when three samples or more are lost: nothing
 #: was measured inside it. One or two lost samples are bridged.
 GAP_PERIODS = 3.5
+#: Samples this near to the grid, in periods, are on it.
+ON_GRID = 1e-3
+#: How far the oscillator of a board's sensor may be off; what is further off is no oscillator's doing.
+OSCILLATOR = 0.05
+#: A point of the grid this near to a sample of the stream that sets the rate (as a share of the time between
+#: two samples) takes its value: a single wild sample so stays a single one.
+NEAR = 0.1
 #: Columns whose value holds until the next sample; all others change between samples.
 CONTACTS = ("touch_", "entry_", "seated_")
 #: A longer table than this, some eight hours at the highest rate, comes from a time stamp that is wrong.
@@ -78,7 +86,8 @@ def table(
     object_kind
         An object of the schema.
     rate_hz
-        Rate of the grid; by default the highest rate among the streams.
+        Rate of the grid; by default that of the fastest stream, as it was measured where a board's own
+        oscillator made it, so that its samples stay as they are.
 
     Returns
     -------
@@ -101,16 +110,39 @@ def table(
     streams = [stream for stream in streams if len(stream.t_s)]
     if not streams:
         raise InputError(f"The recording holds no samples of a {object_kind} (streams: {_names(recording)}).")
+    leader = None
     if rate_hz is None:
-        rate_hz = max(1.0 / period_s(stream) for stream in streams)
+        fastest = min(streams, key=period_s)
+        rate_hz = _measured_hz(fastest)
+        leader = fastest if fastest.rate_hz is not None else None
     if not 0 < rate_hz < float("inf"):
         raise InputError(f"{rate_hz} Hz is not a rate: give a positive one.")
     t0_s = min(float(stream.t_s[0]) for stream in streams)
     end_s = max(float(stream.t_s[-1]) for stream in streams)
+    if leader is not None:  # the grid stands on the samples of the stream that sets its rate
+        before = (float(leader.t_s[0]) - t0_s) * rate_hz
+        if abs(before - round(before)) > ON_GRID:
+            t0_s = float(leader.t_s[0]) - int(before) / rate_hz
     samples = _empty(end_s - t0_s, rate_hz, len(columns))
     for stream in streams:
-        _place(stream, columns, samples, rate_hz, t0_s)
+        _place(stream, columns, samples, rate_hz, t0_s, near=NEAR if stream is leader else 0.0)
     return samples, rate_hz, t0_s
+
+
+def _measured_hz(stream: Stream) -> float:
+    """Return a stream's nominal rate if its samples keep it, else the mean rate of its longest stretch."""
+    nominal_hz = 1.0 / period_s(stream)
+    if stream.rate_hz is None or len(stream.t_s) < 2:
+        return nominal_hz
+    steps = (stream.t_s - stream.t_s[0]) * nominal_hz
+    if bool(np.all(np.abs(steps - np.rint(steps)) < ON_GRID)):
+        return nominal_hz
+    edges = [0, *(np.flatnonzero(np.diff(steps) > GAP_PERIODS) + 1).tolist(), len(steps)]
+    first, last = max(pairwise(edges), key=lambda stretch: stretch[1] - stretch[0])
+    spacing = float(np.median(np.diff(steps[first:last]))) if last - first > 1 else 1.0
+    samples = round(float(steps[last - 1] - steps[first]) / spacing) if spacing > 0 else 0
+    measured_hz = nominal_hz * samples / float(steps[last - 1] - steps[first]) if samples else nominal_hz
+    return measured_hz if abs(measured_hz / nominal_hz - 1.0) < OSCILLATOR else nominal_hz
 
 
 def even(stream: Stream, rate_hz: float | None = None) -> tuple[NDArray[np.float32], float]:
@@ -185,13 +217,18 @@ def _names(recording: Recording) -> str:
 
 
 def _place(
-    stream: Stream, columns: tuple[str, ...], samples: NDArray[np.float32], rate_hz: float, t0_s: float
+    stream: Stream,
+    columns: tuple[str, ...],
+    samples: NDArray[np.float32],
+    rate_hz: float,
+    t0_s: float,
+    near: float = 0.0,
 ) -> None:
     """Fill a stream's columns of the table."""
     steps = (stream.t_s - t0_s) * rate_hz
     first = round(float(steps[0]))
     last = first + len(steps)
-    if last <= len(samples) and bool(np.all(np.abs(steps - np.arange(first, last)) < 1e-3)):
+    if last <= len(samples) and bool(np.all(np.abs(steps - np.arange(first, last)) < ON_GRID)):
         for i, column in enumerate(stream.columns):
             if column in columns:
                 samples[first:last, columns.index(column)] = stream.values[:, i]  # on the grid already
@@ -204,12 +241,15 @@ def _place(
         values = stream.values[:, i]
         measured = np.isfinite(values)
         if bool(np.all(measured)):
-            whole = near = whole or _Neighbours.of(stream.t_s, grid_s, period_s(stream))
+            whole = neighbours = whole or _Neighbours.of(stream.t_s, grid_s, period_s(stream))
         elif np.any(measured):
-            near, values = _Neighbours.of(stream.t_s[measured], grid_s, period_s(stream)), values[measured]
+            neighbours = _Neighbours.of(stream.t_s[measured], grid_s, period_s(stream))
+            values = values[measured]
         else:
             continue
-        samples[:, columns.index(column)] = near.placed(values, hold=column.startswith(CONTACTS))
+        samples[:, columns.index(column)] = neighbours.placed(
+            values, hold=column.startswith(CONTACTS), near=near
+        )
 
 
 @dataclass(frozen=True)
@@ -233,10 +273,14 @@ class _Neighbours:
         outside = (found == 0) | (found == len(t_s))
         return cls(before, after, share, ~on_sample & (outside | (step_s > GAP_PERIODS * period_s)))
 
-    def placed(self, values: NDArray[np.float32], hold: bool) -> NDArray[np.float64]:
-        """Return the values (n,) at the points of the grid; NaN where they are not known."""
+    def placed(self, values: NDArray[np.float32], hold: bool, near: float) -> NDArray[np.float64]:
+        """Return the values (n,) at the points of the grid; NaN where they are not known.
+
+        A point nearer to a sample than this share of the time to the next one takes its value.
+        """
         placed = values[self.before].astype(np.float64)
         if not hold:
-            placed += self.share * (values[self.after] - placed)
+            share = np.where(self.share < near, 0.0, np.where(self.share > 1.0 - near, 1.0, self.share))
+            placed += share * (values[self.after] - placed)
         placed[self.unknown] = np.nan
         return placed

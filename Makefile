@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORE := $(wildcard native/src/*.[ch] native/include/*.h host/build_core.py setup.py)
 
-.PHONY: help setup build test lint bench fuzz damage clock-trials demo docs generate clean
+.PHONY: help setup build test lint bench fuzz damage soak unplugs clock-trials demo docs generate clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,14 @@ fuzz: $(VENV)/.dev ## throw damaged bytes (minutes) and odd samples (an hour) at
 
 damage: $(VENV)/.dev ## damage a recording at every byte, in every way: some twenty minutes
 	$(BIN)/python -m tests.damage
+
+MINUTES ?= 30
+soak: $(VENV)/.dev ## play MINUTES=30 of the whole kit on a bad line; count what is lost or invented
+	$(BIN)/python -m tests.soak $(MINUTES)
+
+UNPLUGS ?= 1000
+unplugs: $(VENV)/.dev ## pull the cable UNPLUGS=1000 times at any byte; say how soon samples flow again
+	$(BIN)/python -m tests.soak unplugs $(UNPLUGS)
 
 TRIALS ?= 1000
 clock-trials: $(VENV)/.dev ## say how far sample times are off over TRIALS=1000 simulated half hours

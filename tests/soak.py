@@ -7,6 +7,7 @@ measured: the time itself, so that each conversion can be told from the next.
 """
 
 import itertools
+import json
 import random
 import sys
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from dexkit.link.news import Attached, Block, Gap
 from dexkit.link.session import Session
 from dexkit.protocol.frames import Decoder
 from dexkit.protocol.tables import MESSAGE_ID, RING_S, STREAMS, TABLE
+from dexkit.sim.desk import Reset
 from dexkit.sim.virtual import Line, VirtualBoard
 
 KINDS = ("cup", "coaster", "button_board", "pegboard")
@@ -107,7 +109,8 @@ class Desk:
     kind: str
     seed: int = 1
     damage: float = 0.0
-    boots: list = field(default_factory=lambda: [{}])  # (stream, sequence) -> Kept, for each boot
+    boots: dict = field(default_factory=dict)  # number of a boot -> (stream, sequence) -> Kept
+    numbers: dict = field(default_factory=dict)  # what hello calls a boot -> its number
     news: list = field(default_factory=list)
 
     def __post_init__(self):
@@ -141,13 +144,13 @@ class Desk:
         """Keep what the board writes, before the line gets at it."""
         decoded = self.decoder.push(data)
         for k, block in enumerate(decoded.blocks):
-            if block["type"] == MESSAGE_ID["hello"] and block["sequence"] == 0 and self.boots[-1]:
-                self.boots.append({})
+            if block["type"] == MESSAGE_ID["hello"]:
+                self.numbers[json.loads(decoded.payload_of(k))["boot"]] = self.board.boots
             if block["type"] != MESSAGE_ID["samples"]:
                 continue
             key = (STREAM_NAME[int(block["stream"])], int(block["sequence"]))
             kept = Kept(int(block["tick_us"]), int(block["lost"]), decoded.payload_of(k), int(block["rows"]))
-            before = self.boots[-1].setdefault(key, kept)
+            before = self.boots.setdefault(self.board.boots, {}).setdefault(key, kept)
             assert before == kept, f"{key}: the board wrote another block under the same number"
 
     def plug(self):
@@ -155,8 +158,8 @@ class Desk:
         self.session.connected(self.now_ns)
         self.plugged = True
 
-    def unplug(self):
-        """Pull the cable at any byte of what is on its way."""
+    def unplug(self, power=False):
+        """Pull the cable at any byte of what is on its way; with it the power, where there is no battery."""
         self.board.run(STEP_S)
         data = b"".join(self.pieces)
         self.pieces.clear()
@@ -164,6 +167,9 @@ class Desk:
         self.news += self.session.received(data[: self.chance.randrange(len(data) + 1)], self.now_ns)
         self.session.disconnected()
         self.plugged = False
+        if power:
+            self.decoder = Decoder(duplicates=True)
+            self.board.desk.power_off(Reset())
 
     def step(self):
         self.board.run(STEP_S)
@@ -205,13 +211,14 @@ class Desk:
             again=self.session.counts.repeated,
             unplugs=self.session.counts.connections - 1,
         )
-        boots = iter(self.boots)
-        truth, given = {}, {}
+        truth, given, anew = {}, {}, set()
         for news in self.news:
             match news:
-                case Attached(again=False):
-                    close(truth, given, counts)
-                    truth, given = next(boots), {}
+                case Attached(hello, again=False):
+                    for name in {name for name, _ in truth}:
+                        told = name in anew or not given.get(name)
+                        close(name, truth, given, counts, "gone" if told else "missing")
+                    truth, given, anew = self.boots.get(self.numbers[hello.boot], {}), {}, set()
                 case Block(name, sequence, tick_us, lost, payload):
                     kept, next_one = truth.get((name, sequence)), 1 + last(given, name)
                     same = kept is not None and (kept.lost, kept.payload) == (lost, payload)
@@ -222,7 +229,10 @@ class Desk:
                 case Gap(name, int(blocks)):
                     first = 1 + last(given, name)
                     given.setdefault(name, {}).update(dict.fromkeys(range(first, first + blocks), "gone"))
-        close(truth, given, counts)
+                case Gap(name, None):
+                    anew.add(name)
+        for name in {name for name, _ in truth}:
+            close(name, truth, given, counts, "missing")
         return counts
 
 
@@ -231,18 +241,17 @@ def last(given, name):
     return next(reversed(given.get(name, {-1: ""})))
 
 
-def close(truth, given, counts):
-    """Count what one boot of a board wrote."""
-    for name in {name for name, _ in truth}:
-        blocks = {sequence: kept for (stream, sequence), kept in sorted(truth.items()) if stream == name}
-        usual = int(np.median([kept.rows for kept in blocks.values()]))
-        for sequence in range(max(blocks) + 1):
-            rows = blocks[sequence].rows if sequence in blocks else usual
-            counts.sent += rows
-            how = given.get(name, {}).get(sequence, "missing")
-            setattr(counts, how, getattr(counts, how) + rows)
-        if not STREAMS[name].wire.startswith("bits"):
-            conversions(name, blocks, counts)
+def close(name, truth, given, counts, rest):
+    """Count what one boot of a board wrote of a stream; of what did not come, `rest` says what it is."""
+    blocks = {sequence: kept for (stream, sequence), kept in sorted(truth.items()) if stream == name}
+    usual = int(np.median([kept.rows for kept in blocks.values()]))
+    for sequence in range(max(blocks) + 1):
+        rows = blocks[sequence].rows if sequence in blocks else usual
+        counts.sent += rows
+        how = given.get(name, {}).get(sequence, rest)
+        setattr(counts, how, getattr(counts, how) + rows)
+    if not STREAMS[name].wire.startswith("bits"):
+        conversions(name, blocks, counts)
 
 
 def conversions(name, blocks, counts):
@@ -286,6 +295,7 @@ class Again:
     """How soon samples flowed again after the cable was plugged in."""
 
     seconds: list
+    anew_s: list  # where the power was away too, the board's start included
     counts: Counts
 
 
@@ -294,15 +304,17 @@ def pull(kind, times, seed=1):
     with Desk(kind, seed) as desk:
         desk.plug()
         desk.until_samples()
-        seconds = []
+        again = Again([], [], Counts())
         for k in range(times):
+            power = k % 10 == 4
             desk.run(desk.chance.uniform(0.05, 1.5))
-            desk.unplug()
+            desk.unplug(power)
             desk.run(RING_S + 5.0 if k % 50 == 49 else desk.chance.uniform(0.02, 3.0))
             desk.plug()
-            seconds.append(desk.until_samples())
+            (again.anew_s if power else again.seconds).append(desk.until_samples())
         desk.drain()
-        return Again(seconds, desk.judge())
+        again.counts = desk.judge()
+        return again
 
 
 def soak_kit(minutes):
@@ -323,13 +335,16 @@ def pull_kit(times):
     """Print how soon samples flow again after each of so many unplugs; return whether all is well."""
     with Pool(2) as pool:
         found = pool.starmap(pull, [(kind, -(-times // len(KINDS))) for kind in KINDS], chunksize=1)
-    total, seconds = Counts(), [took for again in found for took in again.seconds]
+    total = Counts()
     for again in found:
         total += again.counts
+    seconds = [took for again in found for took in again.seconds]
+    anew_s = [took for again in found for took in again.anew_s]
     late = sum(took > AGAIN_WITHIN_S for took in seconds)
     print(
         f"{len(seconds)} unplugs: samples again after {np.median(seconds):.2f} s (median), "
-        f"{max(seconds):.2f} s (longest), {late} later than {AGAIN_WITHIN_S:g} s: {total}"
+        f"{max(seconds):.2f} s (longest), {late} later than {AGAIN_WITHIN_S:g} s; {len(anew_s)} with the "
+        f"power: {max(anew_s):.2f} s (longest, the board's start included): {total}"
     )
     return total.sound and not late
 

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 #: Of the probes in a window these are believed: the quickest.
 BEST_SHARE = 0.3
+#: A probe that took so much longer than the quickest is never believed, however few there are.
+STALLED_S = 0.005
 #: Below so many probes only the offset is fitted, the rate stays as it was known.
 LINE_PROBES = 8
 #: No sound crystal of a board runs further off than this; a little is left for warmth.
@@ -28,6 +30,8 @@ KNOTS_S = 5.0
 LINE_SPREAD = 30e-6
 #: Around each sample its number is regressed on its time over this much before and after.
 COUNT_HALF_S = 5.0
+#: After a longer loss than this the numbers go on by the time that passed, so they say nothing about time.
+COUNTED_LOSS = 8
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ def fit_line(
     n = len(board_s)
     count = math.ceil(BEST_SHARE * n)
     best = np.argpartition(round_trip_s, count - 1)[:count]
+    best = best[round_trip_s[best] <= round_trip_s.min() + STALLED_S]
     x, y = board_s[best], offset_s[best]
     at_s, middle_s = float(x.mean()), float(y.mean())
     x, y = x - at_s, y - middle_s
@@ -166,7 +171,8 @@ def evened(
     """
     if len(t_s) < 3:
         return t_s
-    off = np.abs(np.diff(t_s) - period_s * np.diff(count)) > gap_periods * period_s
+    steps = np.diff(count)
+    off = (np.abs(np.diff(t_s) - period_s * steps) > gap_periods * period_s) | (steps > 1 + COUNTED_LOSS)
     edges = [0, *(np.flatnonzero(off) + 1).tolist(), len(t_s)]
     even = np.concatenate(
         [

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dexkit.bench.application import DRIVERS, Application, build, collect
-from dexkit.bench.flash import install
+from dexkit.bench.flash import flash, install
 from dexkit.bench.mpremote import Board
 from dexkit.errors import InputError, LinkError
 from dexkit.sim.ends import PtyEnd
@@ -20,6 +20,13 @@ def end():
     """The port of an empty virtual coaster."""
     with VirtualBoard("coaster", paced=True, program="") as board, PtyEnd(board) as end:
         yield end
+
+
+def changed(path: str, old: bytes, new: bytes) -> Application:
+    """Return this dexkit's application with a change."""
+    files = build(compiled=False).files
+    assert old in files[path]
+    return Application({**files, path: files[path].replace(old, new)})
 
 
 def small(word: str) -> Application:
@@ -72,9 +79,9 @@ def test_a_board_that_was_never_told_what_it_is_in_asks(end):
 
 def test_what_a_board_does_not_keep_is_not_started(end):
     class Forgetful(Board):
-        def write(self, path, data, progress=lambda count: None):
+        def write(self, path, data):
             kept = data.replace(b"print", b"prinT") if path.startswith("/b/") else data
-            super().write(path, kept, progress)
+            super().write(path, kept)
 
     with Forgetful(end.url) as board, pytest.raises(LinkError, match="did not keep"):
         install(board, "coaster", small("one"))
@@ -95,7 +102,7 @@ def test_errors_of_the_board_are_told_in_words(end, capfd):
 
 
 def test_a_port_that_is_not_there_is_told_in_words():
-    with pytest.raises(LinkError, match="Cannot open /dev/nothing"), Board("/dev/nothing"):
+    with pytest.raises(LinkError, match="no port /dev/nothing"), Board("/dev/nothing"):
         pass
 
 
@@ -110,3 +117,34 @@ def test_a_board_that_never_answers_is_given_up(monkeypatch, capfd):
     ):
         pass
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_new_application_is_kept_once_it_has_proved_itself_and_given_up_otherwise(end):
+    """One board, since a self-test takes its second: a first application, a better one, and two bad ones."""
+    installed, proof = flash(end.url, "coaster")
+    assert (installed.slot, installed.on_trial, proof.kept, proof.faults) == ("b", False, True, ())
+    assert proof.hello.object_kind == "coaster"
+
+    installed, proof = flash(end.url, application=changed("app/main.py", b"# Where", b"# Here"))
+    assert (installed.slot, installed.on_trial, installed.sent) == ("a", True, 2)
+    assert proof.kept
+
+    broken = changed("app/main.py", b"def run(kind=None):", b"1 / 0\n\ndef run(kind=None):")
+    with pytest.raises(
+        LinkError, match=r"did not start.*ZeroDivisionError.*goes on with the application it had"
+    ):
+        flash(end.url, application=broken)
+
+    blind = changed(
+        "app/selftest.py",
+        b"def _words",
+        b"def _words(self, hz):\n        return 'is blind'\n\n    def _wordz",
+    )
+    with pytest.raises(LinkError, match=r"plate is blind.*--anyway"):
+        flash(end.url, application=blind)
+    with Board(end.url) as board:
+        assert board.ask("slots.state()") == {"use": "a", "tries": 0, "good": "a"}
+    installed, proof = flash(end.url, application=blind, anyway=True)
+    assert (installed.sent, proof.faults) == (0, ("plate is blind",))
+    with Board(end.url) as board:
+        assert board.ask("slots.state()") == {"use": "b", "tries": 0, "good": "b"}

@@ -2,6 +2,8 @@
 from collections import OrderedDict
 from time import ticks_diff, ticks_us
 
+import machine
+
 from app.sensor import NOT_READY, SATURATED, SILENT, STUCK
 from micropython import const
 
@@ -19,6 +21,7 @@ def selftest(kit, feed):
         feed()
         for test in tests:
             test.take()
+        machine.idle()
     result = OrderedDict([(test.sensor.name, test.result()) for test in tests])
     for test in tests:
         test.sensor.stop()

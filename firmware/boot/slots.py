@@ -6,6 +6,8 @@
 #   use    the slot to start
 #   tries  starts left before `good` is used instead; 0 once `use` has proved itself
 #   good   the slot that proved itself last
+# /failure says how the last new application broke, for `dexkit flash` to tell.
+#
 # Both kinds of file are sealed: one line of JSON, one line with its SHA-256. /slot is written beside its place
 # and renamed, which littlefs does wholly or not at all. Settings and calibration lie outside the slots.
 import binascii
@@ -71,9 +73,12 @@ def start():
     except Exception as error:
         guard()
         gc.collect()
-        getattr(sys, "print_exception", print)(error)
+        sys.print_exception(error)
         try:
-            give_up()
+            if on_trial():
+                with open("/failure", "w") as file:
+                    file.write(repr(error))
+                give_up()
         finally:
             time.sleep_ms(PAUSE_MS)
             machine.reset()

@@ -4,13 +4,15 @@ At every moment the board starts the old application or the new one, wholly: fir
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from dexkit.bench.application import MANIFEST, Application, build
 from dexkit.bench.mpremote import Board
+from dexkit.bench.prove import Proof, prove
 from dexkit.errors import InputError, LinkError
 from dexkit.kit_files import folder
+from dexkit.link.ports import Plug, plugs, where
 from dexkit.protocol.tables import OBJECT_ID
 
 #: In the order in which they are written: what is imported before what imports it.
@@ -29,9 +31,10 @@ for slot in slots.SLOTS:
     except OSError:
         pass
 """
-READ_OBJECT = f"""
+#: Prints a file, or nothing where there is none.
+READ = """
 try:
-    with open("{OBJECT_FILE}") as file:
+    with open("{}") as file:
         print(file.read().strip())
 except OSError:
     pass
@@ -57,16 +60,95 @@ class Installed:
     object_kind
         Of the board.
     slot
-        Where the new application lies; it is started next, on trial.
+        Where the application lies that is started next.
+    on_trial
+        Whether it is new, and there is another one to fall back to.
     sent, copied, kept
         How many of its files travelled, lay in the other slot, and lay in place already.
     """
 
     object_kind: str
     slot: str
+    on_trial: bool
     sent: int
     copied: int
     kept: int
+
+    def words(self) -> str:
+        """Say it in a sentence."""
+        if not self.sent + self.copied:
+            return "Nothing to do: the application was there already."
+        return f"{self.sent} files sent, {self.copied} copied from the other slot, {self.kept} kept."
+
+
+def flash(
+    port: str,
+    object_kind: str | None = None,
+    *,
+    anyway: bool = False,
+    application: Application | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[Installed, Proof]:
+    """Put an application on a board, start it, and keep it once it has proved itself.
+
+    Parameters
+    ----------
+    port
+        Name or URL of the board's port.
+    object_kind
+        What the board is in; None for what it was told before.
+    anyway
+        Keep the application although its self-test finds a fault.
+    application
+        What to put there; None for this dexkit's.
+    progress
+        Called with the bytes done and the bytes to do.
+
+    Raises
+    ------
+    InputError
+        When it is not known what the board is in, or a package is missing.
+    LinkError
+        When the board cannot be reached, does not keep what is written, or its new application does not prove
+        itself: then the board goes on with the one it had.
+    """
+    plug = next((plug for plug in plugs() if plug.url == port), Plug(port))
+    with Board(port) as board:
+        installed = install(board, object_kind, application, progress)
+        board.reset()
+    try:
+        proof = prove(plug, on_trial=installed.on_trial)
+    except LinkError as error:
+        raise LinkError(f"{error} {put_back(plug)}") from None
+    if not proof.kept and proof.faults and anyway:
+        keep(plug, installed.slot)
+    elif not proof.kept:
+        found = "; ".join(proof.faults) or "nothing, but the board could not write that down"
+        raise LinkError(
+            f"Its self-test found: {found}. {put_back(plug)} To keep the new one all the same: --anyway"
+        )
+    return installed, proof
+
+
+def keep(plug: Plug, slot: str) -> None:
+    """Keep an application although it did not prove itself."""
+    with Board(where(plug)) as board:
+        board.run(f"import slots\nslots.write_state({slot!r}, 0, {slot!r})")
+        board.reset()
+
+
+def put_back(plug: Plug) -> str:
+    """End a trial that failed; return in words how, and what the board does now."""
+    try:
+        with Board(where(plug)) as board:
+            failure = board.run(READ.format("/failure"))
+            board.run("import slots\nslots.give_up()")
+            whole = board.ask("slots.is_whole(slots.state()['use'])")
+            board.reset()
+    except LinkError as error:
+        return f"By its third start the board goes back by itself. {error}"
+    words = f"On the board: {failure}. " if failure else ""
+    return words + ("The board goes on with the application it had." if whole else "The board has no other.")
 
 
 def install(
@@ -100,13 +182,16 @@ def install(
     application = application or build(compiled=compiled)
     for name in BOOT_FILES:
         put_if_other(board, f"/{name}", (folder("firmware") / "boot" / name).read_bytes())
+    put_if_other(board, OBJECT_FILE, f"{kind}\n".encode())
     board.run("import slots\nslots.give_up()")
     good = board.ask("slots.state()")["good"]
+    there = listed(board)
+    if there[good] == application.digests:
+        return Installed(kind, good, False, 0, 0, len(application.digests))
     slot = board.ask(f"slots.other({good!r})")
-    sent, copied, kept = fill(board, slot, good, application, progress)
-    put_if_other(board, OBJECT_FILE, f"{kind}\n".encode())
-    board.run(f"slots.begin_trial({slot!r})")
-    return Installed(kind, slot, sent, copied, kept)
+    sent, copied, kept = fill(board, slot, there[slot], there[good], application, progress)
+    board.run(f"import os\ntry:\n os.remove('/failure')\nexcept OSError:\n pass\nslots.begin_trial({slot!r})")
+    return Installed(kind, slot, board.ask("slots.state()")["tries"] > 0, sent, copied, kept)
 
 
 def check_interpreter(board: Board) -> bool:
@@ -125,7 +210,7 @@ def check_interpreter(board: Board) -> bool:
 
 def object_of(board: Board, object_kind: str | None) -> str:
     """Return what the board is in, as it was told now or before."""
-    told = board.run(READ_OBJECT) if object_kind is None else object_kind
+    told = board.run(READ.format(OBJECT_FILE)) if object_kind is None else object_kind
     if told not in OBJECT_ID:
         said = f"says {told!r}, which dexkit does not know" if told else "was never told"
         raise InputError(
@@ -142,36 +227,54 @@ def put_if_other(board: Board, path: str, data: bytes) -> None:
 
 
 def fill(
-    board: Board, slot: str, good: str, application: Application, progress: Callable[[int, int], None]
+    board: Board,
+    slot: str,
+    there: Mapping[str, str],
+    elsewhere: Mapping[str, str],
+    application: Application,
+    progress: Callable[[int, int], None],
 ) -> tuple[int, int, int]:
-    """Make a slot hold an application, exactly; send only what the board has in neither slot."""
+    """Make a slot hold an application, exactly; send only what the board has in neither slot.
+
+    Parameters
+    ----------
+    board
+        A board at its prompt, with the boot code.
+    slot
+        Which.
+    there, elsewhere
+        SHA-256 of each file in this slot and in the other.
+    application
+        What it is to hold.
+    progress
+        Called with the bytes done and the bytes to do.
+
+    Returns
+    -------
+    tuple
+        How many files were sent, copied, and kept.
+
+    Raises
+    ------
+    LinkError
+        When the board did not keep what was written.
+    """
     files = {**application.files, MANIFEST: application.manifest}
-    there = listed(board)
-    kept = {name for name, digest in application.digests.items() if there[slot].get(name) == digest}
-    for name in sorted(there[slot].keys() - kept):
+    kept = {name for name, digest in application.digests.items() if there.get(name) == digest}
+    for name in sorted(there.keys() - kept):
         board.run(f"import os\nos.remove('/{slot}/{name}')")
-    for path in sorted({f"/{slot}/{name}".rpartition("/")[0] for name in files}):
+    missing = sorted(files.keys() - kept)
+    for path in sorted({f"/{slot}/{name}".rpartition("/")[0] for name in missing}):
         make_folders(board, path)
     board.run(COPY)
-    source = {digest: name for name, digest in there[good].items()}
-    missing = sorted(files.keys() - kept)
-    total = sum(len(files[name]) for name in missing)
-    done = sent = 0
+    twins = {digest: name for name, digest in elsewhere.items()}
+    total, done, sent = sum(len(files[name]) for name in missing), 0, 0
     for name in missing:
-        twin = source.get(application.digests[name])
-        if twin:
-            board.run(f"copy('/{good}/{twin}', '/{slot}/{name}')")
+        if twin := twins.get(application.digests[name]):
+            board.run(f"copy('/{'ab'.replace(slot, '')}/{twin}', '/{slot}/{name}')")
         else:
             sent += 1
-            start = done
-            written = 0
-
-            def step(count: int, start: int = start) -> None:
-                nonlocal written
-                written += count
-                progress(start + written, total)
-
-            board.write(f"/{slot}/{name}", files[name], step)
+            board.write(f"/{slot}/{name}", files[name])
         done += len(files[name])
         progress(done, total)
     if listed(board)[slot] != application.digests:

@@ -11,18 +11,19 @@ import hashlib
 import io
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
 
 from dexkit.errors import InputError, LinkError
+from dexkit.link.ports import Port, as_url, why_closed
 from dexkit.protocol.commands import Command, encode_command
 
 BAUD = 115_200  # USB does not care
 TIMEOUT_S = 10.0  # of silence, after which a board is given up
 PROMPT_S = 2.0  # how long a running application may take to leave
 TRIES = 3
-CHUNK_BYTES = 512  # of a file in one piece; a board needs about four times as much memory
+CHUNK_BYTES = 2048  # of a file in one piece; a board needs about four times as much memory
 STAY = "Connect pins 29 and 28 of the board (GP22 to ground), plug it in anew, and try again."
 
 
@@ -83,17 +84,8 @@ class Board:
                 "Try again."
             ) from None
 
-    def write(self, path: str, data: bytes, progress: Callable[[int], None] = lambda count: None) -> None:
+    def write(self, path: str, data: bytes) -> None:
         """Write a file on the board: neither at once nor checked; its folder exists.
-
-        Parameters
-        ----------
-        path
-            Absolute path on the board.
-        data
-            Content.
-        progress
-            Called with the bytes of each piece that was written.
 
         Raises
         ------
@@ -101,9 +93,7 @@ class Board:
             When the board cannot.
         """
         with self._watched(f"writing {path}"):
-            self._transport.fs_writefile(
-                path, data, chunk_size=CHUNK_BYTES, progress_callback=_steps(progress)
-            )
+            self._transport.fs_writefile(path, data, chunk_size=CHUNK_BYTES)
 
     def put(self, path: str, data: bytes) -> None:
         """Write a file on the board at once: it is the old one until the new one has been read back.
@@ -195,26 +185,12 @@ def _open(port: str, timeout_s: float) -> Any:
         from mpremote.transport_serial import SerialTransport
     except ImportError:
         raise InputError("mpremote is not installed. Run `pip install 'dexkit[flash]'`.") from None
+    Port(port).close()  # mpremote does not say why a port does not open; ours does
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            return SerialTransport(port, baudrate=BAUD, timeout=timeout_s)
+            return SerialTransport(as_url(port), baudrate=BAUD, timeout=timeout_s)
     except (TransportError, OSError, ValueError) as error:
-        raise LinkError(
-            f"Cannot open {port} ({_in_words(error)}). Probably the board is not plugged in, or another "
-            "program holds the port. `dexkit ports` lists what is there."
-        ) from None
-
-
-def _steps(progress: Callable[[int], None]) -> Callable[[int, int], None]:
-    """Turn mpremote's running totals into steps."""
-    before = 0
-
-    def step(written: int, total: int) -> None:
-        nonlocal before
-        progress(written - before)
-        before = written
-
-    return step
+        raise LinkError(why_closed(port, error)) from None
 
 
 def _in_words(error: BaseException | None) -> str:

@@ -27,6 +27,8 @@ _HEAD = struct.calcsize(_ASKED)
 _WDT_RESET = 3
 #: The emulator asks at least this often.
 LOOK_US = 5000
+#: A data-ready pulse is as long as on the LSM6DSOX; a level that is read away sooner is at least so long too.
+PULSE_US = 75
 
 
 def missing(board: str = "RPI_PICO") -> str:
@@ -134,6 +136,7 @@ class _Board:
         self.since_us = desk.now_us
         self.reason = "0"
         self._called: dict[int, Chip | None] = {}
+        self._pulse_ends_us: dict[int, float] = {}
 
     def answer(self, asked: bytes) -> bytes:
         what, at_us = struct.unpack_from(_ASKED, asked)
@@ -146,16 +149,22 @@ class _Board:
         if what == RESET:
             self.reason = ",".join(map(str, struct.unpack("<9I", data)))
             raise Reset(_WDT_RESET)
-        arrived = desk.follow(now_us, data if what == SENT else b"")
-        levels, next_us = 0x3FFFFFFF, min(now_us + LOOK_US, desk.goal_us)
+        levels, next_us = 0x3FFFFFFF, now_us + LOOK_US
         for pin, chip in desk.ready_pins.items():
             chip.run_to(now_us)
-            chip.edges.clear()
-            if not chip.ready_level():
+            if chip.edges:
+                self._pulse_ends_us[pin] = chip.edges[-1] + PULSE_US
+                chip.edges.clear()
+            pulse_us = self._pulse_ends_us.get(pin, 0.0)
+            if pulse_us > now_us:
+                next_us = min(next_us, pulse_us)
+            elif not chip.ready_level():
                 levels &= ~(1 << pin)
             edge_us = chip.next_edge_us()
             if edge_us is not None:
                 next_us = min(next_us, edge_us)
+        arrived = desk.follow(now_us, data if what == SENT else b"")
+        next_us = min(next_us, desk.goal_us)
         for pin, level in desk.pins.items():
             levels = levels | 1 << pin if level else levels & ~(1 << pin)
         next_us = max(next_us, now_us + 0.1) - self.since_us

@@ -1,4 +1,8 @@
 # Where the application begins: what this board is, its parts put together, its loop until `quit`.
+import gc
+
+gc.threshold(4096)  # while modules come and go: the heap stays whole, so the drivers find room later
+
 import binascii
 import os
 
@@ -112,6 +116,7 @@ def run(kind=None):
         return
     loop = make_loop(kind)
     loop.kit.configure()
+    gc.threshold(-1)  # from here on garbage is collected at chosen moments
     loop.collect()
     loop.answers.say_hello(loop)
     for words in loop.answers.board.complaints:

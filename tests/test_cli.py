@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from dexkit.protocol.tables import TABLE
-from dexkit.recording import Recording, Stream, write
+from dexkit.recording import Recording, Stream, read, write
 from dexkit.score.measure import REGISTRY
 from dexkit.score.scoring import SCORERS
 from dexkit.sim import make_scene
 
 
-def dexkit(*words):
+def dexkit(*words, timeout=60):
     command = [sys.executable, "-m", "dexkit", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout)
 
 
 @pytest.fixture(scope="session")
@@ -143,8 +143,9 @@ def test_a_cut_recording_is_scored_and_marked(buttons_file, tmp_path):
     assert "Before you read the numbers" in page.read_text(encoding="utf-8")
 
 
-def test_demo_scores_three_objects_in_one_folder(tmp_path):
-    run = dexkit("demo", "--out", tmp_path)
+def test_demo_records_and_scores_three_objects_in_one_folder(tmp_path):
+    (tmp_path / "pegs.mcap").write_bytes(b"an earlier one")
+    run = dexkit("demo", "--out", tmp_path, timeout=300)
     assert run.returncode == 0, run.stderr
     index = Path(run.stdout.strip().splitlines()[-1].removeprefix("Open "))
     assert index.is_file()
@@ -152,8 +153,11 @@ def test_demo_scores_three_objects_in_one_folder(tmp_path):
     for name in ("pour", "buttons", "pegs"):
         assert f'href="{name}.html"' in text
         assert (index.parent / f"{name}.html").stat().st_size < 1_000_000
-        assert (index.parent / f"{name}.mcap").is_file()
-    assert dexkit("demo", "--out", tmp_path).returncode == 0  # again, over the first
+        recording = read(index.parent / f"{name}.mcap")
+        assert not recording.losses.recovered
+        assert recording.losses.samples_lost_by_board == 0
+        assert all(clock.probes > 20 for clock in recording.clocks.values())
+    assert len(list(tmp_path.iterdir())) == 7  # nothing half done is left behind
 
 
 @pytest.mark.parametrize(

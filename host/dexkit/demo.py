@@ -50,8 +50,8 @@ class Act:
 
 ACTS = (
     Act("pour", ("cup", "coaster"), "moderate", 4, "ftm14"),
-    Act("buttons", ("button_board",), "mild", 2),
-    Act("pegs", ("pegboard",), "moderate", 3),
+    Act("buttons", ("button_board",), "mild", 4),
+    Act("pegs", ("pegboard",), "mild", 2),
 )
 
 

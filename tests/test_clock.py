@@ -6,6 +6,7 @@ import pytest
 from dexkit.errors import InputError
 from dexkit.link.clock import PROBE_PERIOD_S, WRAP_US, Clock, SampleTimes, Timeline
 from dexkit.recording import Recording, Stream, StreamPlan, Writer, probes_plan, read, recover, write
+from dexkit.recording.clock_fit import evened
 from dexkit.recording.table import gaps, table
 from dexkit.recording.words import in_words
 from dexkit.score.scoring import score
@@ -38,6 +39,25 @@ def test_the_state_tells_offset_rate_round_trip_and_residual():
     assert state.probes == 60
     assert state.offset_s == pytest.approx(1e-9 * START_NS - 59 * 50e-6, abs=1e-6)
     assert clock.host_time(60_003_000) == pytest.approx(START_NS + 60_000_000_000, abs=2000)
+
+
+def test_slow_probes_are_not_believed():
+    clock = Clock()
+    for i in range(90):
+        tick_us, sent_ns = 1_000_000 * i, START_NS + 1_000_000_000 * i
+        late_ns = 0 if i % 3 == 0 else 3_000_000  # on the way back: the middle is 1.5 ms off
+        clock.probe(sent_ns - 500_000, tick_us, sent_ns + 500_000 + late_ns, 0)
+    assert abs(clock.host_time(90_000_000) - START_NS - 90_000_000_000) < 1000
+    sent_ns = START_NS + 300_000_000_000  # after a silence the first is a very slow one
+    clock.probe(sent_ns, 300_000_000, sent_ns + 400_000_000, 0)
+    assert abs(clock.host_time(301_000_000) - START_NS - 301_000_000_000) < 1000
+
+
+def test_a_long_gap_of_uncertain_length_bends_no_time():
+    # 320 Hz nominal, 317 true: a gap of 10 s is 30 samples shorter than the nominal rate says.
+    t_s = np.concatenate((np.arange(3000), 3000 + 3170 + np.arange(3000))) / 317.0
+    count = np.concatenate((np.arange(3000), 3000 + 3200 + np.arange(3000)))
+    assert np.abs(evened(t_s, count, 1 / 320.0, 100.0) - t_s).max() < 1e-9
 
 
 @pytest.mark.parametrize("silent_s", [0.5, 1000.0, 2100.0, 4000.0, 100_000.0])

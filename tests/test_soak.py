@@ -37,12 +37,13 @@ def streams_on(desk):
         command(b"5 ping").replace(b"i", b"\x03"),  # inside a command
         command(b"5 ping").replace(b"@", b"\x03"),  # its first byte
         command(b"5 ping").replace(b"\n", b"\x03"),  # its end
+        command(b"5 ping").replace(b"in", b"\x03\x04"),  # and another control byte after it
         b"@5 ping" + bytes(range(4, 10)) + b"\x03 and so on\n",
         b"@" * 500 + b"\r" * 500 + b"\n",
         bytes(range(32, 256)) * 3 + b"\n",
         b"\r\n" * 100 + b"\x00" * 300,
     ],
-    ids=("inside", "first", "last", "controls", "long", "high", "empty"),
+    ids=("inside", "first", "last", "two", "controls", "long", "high", "empty"),
 )
 def test_no_noise_stops_a_board(noise):
     with Desk("coaster") as desk:

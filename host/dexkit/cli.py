@@ -29,7 +29,7 @@ from dexkit.report.page import write_page
 from dexkit.report.terminal import print_table
 from dexkit.score.rescore import dask, pool, rescore
 from dexkit.score.scoring import as_json, score_file
-from dexkit.sim import SEVERITIES
+from dexkit.sim import SEVERITIES, make_scene
 from dexkit.sim.ends import PtyEnd, SocketEnd
 from dexkit.sim.virtual import ENGINES, READY_S, VirtualBoard
 
@@ -264,6 +264,8 @@ def simulate(
     object_kind: Annotated[str, typer.Option("--object", help="cup, coaster, button_board or pegboard")],
     person: Annotated[str, typer.Option(help="who uses it: " + ", ".join(SEVERITIES))] = "moderate",
     seed: Annotated[int, typer.Option(help="which person, which luck, which board")] = 1,
+    test: Annotated[str, typer.Option(help="cup and coaster: pours, ftm14 or drink")] = "",
+    length: Annotated[int | None, typer.Option(help="pours, buttons or pegs")] = None,
     engine: Annotated[str, typer.Option(help="what runs its firmware: " + ", ".join(ENGINES))] = "cpython",
     port_link: Annotated[Path | None, typer.Option(help="a name for its port that stays")] = None,
     tcp: Annotated[int | None, typer.Option(help="a socket:// port instead; 0 takes any")] = None,
@@ -273,7 +275,8 @@ def simulate(
 
     The person begins one second after the host has asked for samples. Ctrl-C ends it.
     """
-    board = VirtualBoard(object_kind, person, seed, engine=engine, paced=True, repeat_s=again_s)
+    scene = make_scene(object_kind, person, seed, test=test, length=length)
+    board = VirtualBoard(object_kind, seed=seed, scene=scene, engine=engine, paced=True, repeat_s=again_s)
     with (
         board.power_on(READY_S),
         PtyEnd(board, port_link) if tcp is None else SocketEnd(board, tcp) as end,

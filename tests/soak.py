@@ -20,8 +20,9 @@ from dexkit.link.news import Attached, Block, Gap
 from dexkit.link.session import Session
 from dexkit.protocol.frames import Decoder
 from dexkit.protocol.tables import MESSAGE_ID, RING_S, STREAMS, TABLE
-from dexkit.sim.desk import Reset
-from dexkit.sim.virtual import Line, VirtualBoard
+from dexkit.sim.clockwork import Reset
+from dexkit.sim.line import Line
+from dexkit.sim.virtual import VirtualBoard
 
 KINDS = ("cup", "coaster", "button_board", "pegboard")
 PPM = {"cup": 120.0, "coaster": -80.0, "button_board": 30.0, "pegboard": -150.0}

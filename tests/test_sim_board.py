@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from dexkit.sim import make_scene, virtual
-from dexkit.sim.virtual import Line, VirtualBoard
+from dexkit.sim.line import Line
+from dexkit.sim.virtual import VirtualBoard
 from tests.programs import run
 
 

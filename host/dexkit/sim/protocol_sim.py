@@ -15,8 +15,9 @@ from urllib.parse import parse_qsl, urlsplit
 import serial
 
 from dexkit.errors import InputError
+from dexkit.sim.line import Line
 from dexkit.sim.scene import make_scene
-from dexkit.sim.virtual import READY_S, Line, VirtualBoard
+from dexkit.sim.virtual import READY_S, VirtualBoard
 
 #: What a URL may say besides the object, and how it is read.
 WORDS: dict[str, Callable[[str], Any]] = {

@@ -10,10 +10,9 @@ finds the person at the beginning again.
 
 import contextlib
 import ctypes
-import random
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,10 +23,12 @@ from dexkit.kit_files import folder
 from dexkit.protocol.tables import OBJECT_ID
 from dexkit.sim.build import make_desk
 from dexkit.sim.chips.chip import FAULTS
-from dexkit.sim.desk import Bite, Desk, PowerOff, Reset
+from dexkit.sim.clockwork import Bite, PowerOff, Reset
+from dexkit.sim.desk import Desk
 from dexkit.sim.engines.micropython import MicroPython
 from dexkit.sim.engines.pico import Pico
 from dexkit.sim.feed import Stage
+from dexkit.sim.line import Line
 from dexkit.sim.loader import Loader
 from dexkit.sim.scene import Scene, make_scene
 
@@ -43,50 +44,6 @@ HANGS_S = 5.0
 #: Runs one boot of a board: desk, flash folder. Returns when the program has ended.
 Engine = Callable[[Desk, Path], None]
 Sink = Callable[[bytes], None]
-
-
-class Line:
-    """What happens to bytes between board and host.
-
-    Parameters
-    ----------
-    damage
-        Chance of each byte, in both directions, to arrive changed, twice, or not at all.
-    chunks
-        Whether what one side writes reaches the other in pieces of any size.
-    seed
-        Which luck.
-    """
-
-    def __init__(self, damage: float = 0.0, *, chunks: bool = False, seed: int = 0) -> None:
-        self.damage, self.chunks = damage, chunks
-        self.damaged = 0
-        self._chance = random.Random(f"line {seed}")
-
-    def pieces(self, data: bytes) -> Iterator[bytes]:
-        """Yield what arrives of these bytes, in the pieces in which it arrives."""
-        if self.damage:
-            data = self._harm(data)
-        while self.chunks and len(data) > 1:
-            size = self._chance.randint(1, len(data))
-            yield data[:size]
-            data = data[size:]
-        if data:
-            yield data
-
-    def _harm(self, data: bytes) -> bytes:
-        out = bytearray()
-        for byte in data:
-            if self._chance.random() >= self.damage:
-                out.append(byte)
-                continue
-            self.damaged += 1
-            how = self._chance.randrange(4)
-            if how < 2:
-                out.append(byte ^ self._chance.randrange(1, 256))
-            elif how == 2:
-                out += bytes((byte, byte))
-        return bytes(out)
 
 
 class VirtualBoard:

@@ -16,7 +16,8 @@ from types import ModuleType
 
 from dexkit.errors import InputError
 from dexkit.sim.chips import Chip
-from dexkit.sim.desk import Desk, Reset
+from dexkit.sim.clockwork import Reset
+from dexkit.sim.desk import Desk
 from dexkit.sim.engines import image, node
 from dexkit.sim.engines.child import serve
 

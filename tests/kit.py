@@ -44,6 +44,7 @@ class Desk:
         self.damage = damage
         self.ppm = ppm
         self.now_us = 5_000_000
+        self.host_behind_us = 0
         self.board = self.power_up(1)
         self.session = Session("PORT", number=100 + seed)
         self.session.own_time = True
@@ -58,7 +59,7 @@ class Desk:
 
     @property
     def now_ns(self):
-        return 1000 * self.now_us
+        return 1000 * (self.now_us - self.host_behind_us)
 
     @property
     def tick_us(self):

@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -162,6 +163,7 @@ def test_boards_are_listed_in_words_with_the_remedy(tmp_path):
     assert "cup cafe, firmware playback, uncalibrated, free" in words[1]
     assert f"dexkit flash {other.url}" in words[2]
     assert f"dexkit flash {mute.url}" in words[3]
+    assert all(len(board.words()) > 1 for board in (*taken, *seen[1:]))
     assert "There is no port /dev/nowhere" in words[4]
 
 
@@ -308,6 +310,36 @@ def test_nothing_is_written_when_a_board_cannot_be_recorded(tmp_path):
             record([Plug(first.url)], out / "no folder" / "x.mcap", seconds=0.2)
     assert [path.name for path in out.iterdir()] == ["there.mcap"]
     assert (out / "there.mcap").read_bytes() == b"mine"
+
+
+def test_a_board_that_does_not_start_is_said(tmp_path):
+    with Served("coaster", tmp_path) as board:
+        do, reply = board.board._do, board.board._reply
+        board.board._do = lambda command, now_us: (
+            reply(command.number, now_us, error="The plate is missing.")
+            if command.word == "start"
+            else do(command, now_us)
+        )
+        with pytest.raises(LinkError, match=r"The coaster does not start\. The plate is missing\."):
+            record([Plug(board.url)], tmp_path / "x.mcap", seconds=0.5)
+
+
+def test_a_full_disk_ends_the_recording_in_words_and_leaves_what_was_written(tmp_path):
+    out = tmp_path / "live.mcap"
+    with Served("cup", tmp_path) as board:
+        run = subprocess.run(
+            [sys.executable, "-m", "dexkit", "record", "--out", str(out), "--port", board.url],
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (24_000, 24_000)),
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+    assert run.returncode == 2
+    (line,) = run.stderr.strip().splitlines()
+    assert "Cannot write" in line
+    recording = read(out)
+    assert recording.losses.recovered
+    assert len(recording.streams["cup/load"].t_s) > 200
 
 
 @pytest.mark.parametrize("signal_name", ["SIGINT", "SIGKILL"])

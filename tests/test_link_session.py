@@ -1,5 +1,6 @@
 """A session loses nothing and invents nothing: damage, unplugs, restarts, strange boards, in virtual time."""
 
+import itertools
 import json
 
 import pytest
@@ -128,6 +129,28 @@ def test_restarts_and_unplugs_in_any_order_mix_nothing(faults, seed, damage):
     assert len(boots) <= boot
     assert sum(gap.blocks is None for gap in desk.gaps()) <= len(boots) - 1
     assert sum(boots[-1]["coaster/load"]) > 0
+
+
+# Where no clock of the host counts through sleep, a board's tick is known over half a wrap of it, 35 minutes.
+@pytest.mark.parametrize(("clock_counts_on", "asleep_s"), [(True, 3600), (False, 1800)])
+def test_a_host_that_slept_goes_on_and_tells_what_the_ring_could_not_keep(clock_counts_on, asleep_s):
+    desk = attached_desk("coaster")
+    desk.run(5)
+    asleep_us = 1_000_000 * asleep_s
+    desk.now_us += asleep_us
+    if not clock_counts_on:
+        desk.host_behind_us = asleep_us
+    before = len(desk.of(Block))
+    assert desk.run(5, lambda: len(desk.of(Block)) > before)
+    desk.run(5)
+    (gap,) = desk.gaps()
+    assert gap.blocks == pytest.approx((asleep_s - RING_S) * 320 / 16, rel=0.01)
+    desk.judge()
+    ticks_us = [block.tick_us for block in desk.of(Block)]
+    assert ticks_us == sorted(ticks_us)
+    assert max(b - a for a, b in itertools.pairwise(ticks_us)) == pytest.approx(asleep_us - 1e6 * RING_S, rel=0.01)
+    state = desk.session.clock.state()
+    assert state.leaps == (0 if clock_counts_on else 1)
 
 
 def test_what_was_kept_for_an_earlier_host_is_no_gap():

@@ -11,6 +11,8 @@ from dexkit.link.ports import Plug
 
 #: A board that runs answers in some milliseconds; a cup that was just plugged in sets up for five seconds.
 ANSWER_S = 7.0
+#: What is said of a port that no board can be used on.
+STATES = {"closed": "cannot be opened", "refused": "cannot be used", "silent": "no answer"}
 
 
 @dataclass(frozen=True)
@@ -36,16 +38,10 @@ class Seen:
 
     def words(self) -> list[str]:
         """Return what to tell a person: one line, and the remedy below it."""
-        who = "nobody answers" if self.hello is None else _who(self.hello)
-        state = {"closed": "cannot be opened", "refused": "refused", "silent": "no answer"}.get(
-            self.state, "free"
-        )
-        line = f"{self.plug.url}: {who}" if self.state == "free" else f"{self.plug.url}: {state}"
-        ailing = [] if self.hello is None else _ailing(self.hello)
-        return [
-            line + (", free" if self.state == "free" else ""),
-            *(f"  {text}" for text in [self.remedy, *ailing] if text),
-        ]
+        if self.state != "free" or self.hello is None:
+            return [f"{self.plug.url}: {STATES[self.state]}", f"  {self.remedy}"]
+        ailing = [f"  {sensor}: {state}" for sensor, state in self.hello.ailing.items()]
+        return [f"{self.plug.url}: {_who(self.hello)}, free", *ailing]
 
 
 def look(plugs: Iterable[Plug], answer_s: float = ANSWER_S) -> list[Seen]:
@@ -81,13 +77,16 @@ def _look(plug: Plug, answer_s: float) -> Seen:
                     return Seen(plug, news.hello, "refused", news.reason)
     finally:
         connection.close()
-    return Seen(
-        plug,
-        None,
-        "silent",
-        connection.trouble
-        or "Probably dexkit's firmware is not on the board, or it does not run. Unplug it and plug it in "
-        f"again; if that does not help, put the firmware on it: dexkit flash {plug.url}",
+    return Seen(plug, None, "silent", connection.trouble or _silent(plug.url))
+
+
+def _silent(url: str) -> str:
+    """Return what may be wrong where a port is open and nobody answers."""
+    if url.startswith("socket:"):
+        return "Probably another program is connected to it, or the board does not run. Close the other one."
+    return (
+        "Probably dexkit's firmware is not on the board, or it does not run. Unplug it and plug it in again; "
+        f"if that does not help, put the firmware on it: dexkit flash {url}"
     )
 
 
@@ -95,9 +94,3 @@ def _who(hello: Hello) -> str:
     name = hello.object_kind.replace("_", " ")
     calibration = f"calibration {hello.calibration}" if hello.calibration else "uncalibrated"
     return f"{name} {hello.uid}, firmware {hello.firmware}, {calibration}"
-
-
-def _ailing(hello: Hello) -> list[str]:
-    sensors = hello.said.get("sensors")
-    sensors = sensors if isinstance(sensors, dict) else {}
-    return [f"{name}: {state}" for name, state in sensors.items() if state != "ok"]

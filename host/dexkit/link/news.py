@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dexkit.errors import ProtocolError
 from dexkit.link.clock import Probe
 from dexkit.protocol.blocks import in_nominal_units
-from dexkit.protocol.tables import FIELDS, STREAMS
+from dexkit.protocol.tables import FIELDS, SCHEMA_HASH, STREAMS
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,36 @@ class Hello:
                 f"The board's hello cannot be read ({error!r}). Probably it runs something else than dexkit, "
                 "or a very different version. Put the firmware of this dexkit on it with `dexkit flash`."
             ) from None
+
+    @property
+    def ailing(self) -> dict[str, str]:
+        """Return in words what is wrong with which sensor."""
+        sensors = self.said.get("sensors")
+        sensors = sensors if isinstance(sensors, dict) else {}
+        return {str(name): str(state) for name, state in sensors.items() if state != "ok"}
+
+    def unfit(self, known: "Hello | None", port: str) -> str:
+        """Return why nothing can be done with this board, and the next step; empty when all is well.
+
+        Parameters
+        ----------
+        known
+            The board that was on this port before.
+        port
+            What to call the port.
+        """
+        if self.schema != SCHEMA_HASH:
+            return (
+                f"The {self.object_kind} {self.uid} on {port} speaks another version of the protocol (its "
+                f"firmware is {self.firmware}). Put this dexkit's firmware on it: dexkit flash {port}"
+            )
+        if known is not None and known.uid != self.uid:
+            return (
+                f"Another board answers on {port} now: {self.object_kind} {self.uid} instead of "
+                f"{known.object_kind} {known.uid}. Probably two plugs were exchanged. Plug the first one in "
+                "again."
+            )
+        return ""
 
 
 @dataclass(frozen=True)

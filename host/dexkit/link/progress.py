@@ -23,6 +23,9 @@ def line(track: Track) -> str:
     parts.append(f"{counts.gaps} gaps, {track.samples_lost} samples lost" if track.samples_lost else "no gap")
     if counts.bad:
         parts.append(f"{counts.bad} damaged frames")
+    hello = connection.session.hello
+    if hello is not None and hello.ailing:
+        parts.append(", ".join(f"{sensor}: {state}" for sensor, state in hello.ailing.items()))
     if track.restarts:
         parts.append(f"started anew {track.restarts} times")
     state = connection.session.clock.state()

@@ -81,7 +81,8 @@ def record(
     Raises
     ------
     LinkError
-        When a board does not answer, is refused, or two are the same; no file is made then.
+        When a board does not answer, is refused, or two are the same: no file is made then. When one does
+        not start.
     InputError
         When a file exists already.
     RecordingError

@@ -259,21 +259,8 @@ class Session:
         except ProtocolError as error:
             yield self._refuse(None, str(error))
             return
-        if hello.schema != SCHEMA_HASH:
-            yield self._refuse(
-                hello,
-                f"The {hello.object_kind} {hello.uid} on {self._port} speaks another version of the protocol "
-                f"(its firmware is {hello.firmware}). Put this dexkit's firmware on it: "
-                f"dexkit flash {self._port}",
-            )
-            return
-        if self.hello is not None and hello.uid != self.hello.uid:
-            yield self._refuse(
-                hello,
-                f"Another board answers on {self._port} now: {hello.object_kind} {hello.uid} instead of "
-                f"{self.hello.object_kind} {self.hello.uid}. Probably two plugs were exchanged. Plug the "
-                "first one in again.",
-            )
+        if reason := hello.unfit(self.hello, self._port):
+            yield self._refuse(hello, reason)
             return
         if self.hello is not None and hello.boot == self.hello.boot:
             self.hello = hello

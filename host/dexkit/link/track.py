@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from dexkit.errors import LinkError
 from dexkit.hardware import load
 from dexkit.link.clock import Probe, SampleTimes, Timeline
 from dexkit.link.connection import Connection
@@ -108,6 +109,8 @@ class Track:
 
         Raises
         ------
+        LinkError
+            When the board does not start.
         RecordingError
             When the disk refuses.
         """
@@ -123,6 +126,8 @@ class Track:
                 self.restarts += 1
                 for stream in self._streams.values():
                     stream.gap, stream.lost = True, None
+            case Reply(_, "start", False, error):
+                raise LinkError(f"The {self.object_kind.replace('_', ' ')} does not start. {error}")
             case Reply(_, "stop"):
                 self.stopped = True
             case Heartbeat(_, fields):

@@ -148,7 +148,9 @@ def test_a_host_that_slept_goes_on_and_tells_what_the_ring_could_not_keep(clock_
     desk.judge()
     ticks_us = [block.tick_us for block in desk.of(Block)]
     assert ticks_us == sorted(ticks_us)
-    assert max(b - a for a, b in itertools.pairwise(ticks_us)) == pytest.approx(asleep_us - 1e6 * RING_S, rel=0.01)
+    assert max(b - a for a, b in itertools.pairwise(ticks_us)) == pytest.approx(
+        asleep_us - 1e6 * RING_S, rel=0.01
+    )
     state = desk.session.clock.state()
     assert state.leaps == (0 if clock_counts_on else 1)
 

@@ -347,16 +347,13 @@ def test_a_host_that_does_not_read_costs_half_a_second_and_it_is_counted():
         assert host.of("heartbeat")[-1].said["short_writes"] >= 1
 
 
-def test_the_tick_goes_on_through_both_its_wraps():
-    for start_us in (2**30 - 6_000_000, 2**32 - 6_000_000):
-        with Host("coaster", ticks_start_us=start_us) as host:
-            host.wake()
-            host.ask("start")
-            for _ in range(5):
-                host.ask("ping", seconds=1.0)
-            ticks = np.array([m.tick_us for m in host.of("samples", "coaster/load")], np.uint32)
-            steps = np.diff(ticks).view(np.int32)
-            assert ticks[0] > ticks[-1] or start_us < 2**30 < ticks[-1]
-            assert (np.abs(steps - 50_000) < 200).all()
-            pongs = np.array([m.tick_us for m in host.of("pong")], np.uint32)
-            assert (np.abs(np.diff(pongs).view(np.int32) - 1_000_000) < 5000).all()
+def test_the_tick_goes_on_where_the_boards_own_clock_wraps():
+    with Host("coaster", ticks_start_us=2**30 - 6_000_000) as host:
+        host.wake()
+        host.ask("start")
+        for _ in range(5):
+            host.ask("ping", seconds=1.0)
+        ticks = np.array([m.tick_us for m in host.of("samples", "coaster/load")])
+        assert ticks[0] < 2**30 < ticks[-1]
+        assert (np.abs(np.diff(ticks) - 50_000) < 200).all()
+        assert (np.abs(np.diff([m.tick_us for m in host.of("pong")]) - 1_000_000) < 5000).all()

@@ -40,7 +40,7 @@ def test_a_board_says_who_it_is_and_streams_at_its_rates(kind):
 
 #: Runs the firmware turn by turn with the heap locked, and says so where a turn allocates.
 LOCKED = """
-import micropython, sys
+import machine, micropython, sys
 from app.main import make_loop
 loop = make_loop("{}")
 loop.kit.configure()
@@ -51,7 +51,7 @@ while True:
     micropython.heap_lock()
     try:
         if not loop.turn():
-            loop.rest_a_moment()
+            machine.idle()
     except MemoryError:
         micropython.heap_unlock()
         print("ALLOCATES")

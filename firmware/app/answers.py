@@ -20,19 +20,26 @@ class Answers:
         self.board, self.command, self.messages = board, command, messages
         self.bad_lines = 0
         self.tare = None
+        self._sound = False  # whether the line in the port is a command at all
         self._last = -1  # number of the last command, and its line's checksum
         self._checksum = bytearray(4)
         self._answer = None  # its answer; None while it is not there yet
 
-    def hear(self, loop):
-        # Answer the line in the port; return whether it was a sound command.
-        command, port = self.command, loop.port
-        if not command.read(port.length):
-            self._refuse(0, _DAMAGED)
-            return False
-        if command.word_is(b"ping"):
+    def hear_ping(self, port):
+        # Whether the line in the port is a ping; it has its answer at once.
+        command = self.command
+        self._sound = command.read(port.length)
+        if self._sound and command.word_is(b"ping"):
             self.messages.pong(command.number, port.read_us)
             return True
+        return False
+
+    def hear(self, loop):
+        # Answer the line that is no ping; return whether it was a sound command.
+        command = self.command
+        if not self._sound:
+            self._refuse(0, _DAMAGED)
+            return False
         if command.word_is(b"ack"):
             return self._ack(loop)
         word = command.word()
@@ -51,7 +58,7 @@ class Answers:
     def look(self, loop):
         # Called a few times a second: answer what took its time.
         if self.tare and self.tare.is_done():
-            self._reply(self.tare.number, self.tare.result())
+            self._reply(self.tare.number, OrderedDict(self.tare.result()))
             self.tare = None
 
     def _ack(self, loop):
@@ -69,9 +76,14 @@ class Answers:
                         self.messages.gone(stream.number, ring.oldest)
                     ring.arrived(sequence)
                     if has_mask:
-                        for k in range(32):
-                            if command.bit(k):
-                                ring.arrived_one(sequence + 1 + k)
+                        for k in range(8):
+                            bits = command.four_bits(k)
+                            block = sequence + 1 + 4 * k
+                            while bits:
+                                if bits & 1:
+                                    ring.arrived_one(block)
+                                bits >>= 1
+                                block += 1
                         if command.next():
                             break
                     return True
@@ -168,15 +180,16 @@ class Answers:
                     break
             else:
                 raise Wrong("There is no channel %s here; its names are in docs/protocol.md." % channel)
+            index = stream.channels.index(channel)
             sensor = stream.sensors[0]
             for other in stream.sensors:
-                if other.first <= stream.channels.index(channel):
+                if other.first <= index:
                     sensor = other
             if not hasattr(sensor, "value"):
                 raise Wrong("%s is no load, so it has no zero to take. Name a channel in newtons." % channel)
             if not stream.running or not sensor.trusted:
                 raise Wrong("%s is not measured now: start it first, and look at what hello says of it." % channel)
-            wanted.append((channel, sensor))
+            wanted.append((channel, stream, index))
         self.tare = Tare(self.command.number, wanted, TARE_MS)
         return self
 

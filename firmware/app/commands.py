@@ -1,5 +1,5 @@
 # A command line, read where it lies: @<number> <word> <arguments>*<checksum>. Pings and acks allocate nothing.
-from app.seal import crc32
+from app.inner import after, same, sound
 
 
 class Command:
@@ -24,56 +24,36 @@ class Command:
         star = length - 9
         if star < 4 or line[0] != 64 or line[star] != 42:
             return False
-        crc32(line, 1, star - 1, self.checksum, 0)
-        for i in range(8):
-            if digit(line[star + 8 - i]) != (self.checksum[i >> 1] >> (4 * (i & 1))) & 15:
-                return False
-        for i in range(1, star):
-            if not 32 <= line[i] < 127 or line[i] == 42 or line[i] == line[i + 1] == 32:
-                return False
+        if not sound(line, star, self.checksum):
+            return False
         at, number = 1, 0
         while 48 <= line[at] <= 57:
             number = 10 * number + line[at] - 48
             at += 1
             if at > 6:
                 return False
-        if at == 1 or number > 65535 or line[at] != 32 or line[star - 1] == 32:
+        if at == 1 or number > 65535 or line[at] != 32:
             return False
         self.number, self._word, self._end = number, at + 1, star
-        self._at = self._after(at + 1)
-        return True
-
-    def _after(self, at):
-        # Where the word or argument at `at` ends.
-        line = self.line
-        while at < self._end and line[at] != 32:
-            at += 1
-        return at
-
-    def _is(self, at, text):
-        # Whether the word or argument at `at` is this text.
-        length = len(text)
-        if self._after(at) - at != length:
-            return False
-        for i in range(length):
-            if self.line[at + i] != text[i]:
-                return False
+        self._at = after(line, at + 1, star)
         return True
 
     def word_is(self, text):
-        return self._is(self._word, text)
+        at, length = self._word, len(text)
+        return after(self.line, at, self._end) - at == length and same(self.line, at, text, length)
 
     def next(self):
         # Go to the next argument; return whether there is one.
         if self._at >= self._end:
             return False
         self._here = self._at + 1
-        self._at = self._after(self._here)
+        self._at = after(self.line, self._here, self._end)
         return True
 
     def is_(self, text):
         # Whether the present argument is this text.
-        return self._is(self._here, text)
+        length = len(text)
+        return self._at - self._here == length and same(self.line, self._here, text, length)
 
     def decimal(self):
         # The present argument as a number below 2^30, or -1.
@@ -86,10 +66,10 @@ class Command:
             value = 10 * value + self.line[i] - 48
         return value if value < 0x40000000 else -1
 
-    def bit(self, k):
-        # Bit k of the present argument in hexadecimal, which stand from the highest digit on.
-        at = self._at - 1 - k // 4
-        return at >= self._here and (digit(self.line[at]) >> (k & 3)) & 1
+    def four_bits(self, k):
+        # Bits 4k to 4k + 3 of the present argument in hexadecimal, which stand from the highest digit on.
+        at = self._at - 1 - k
+        return digit(self.line[at]) if at >= self._here else 0
 
     def is_mask(self):
         # Whether the present argument has one to eight hexadecimal digits.
@@ -101,14 +81,15 @@ class Command:
         return True
 
     def word(self):
-        return self._text(self._word)
+        return self._text(self._word, after(self.line, self._word, self._end))
 
     def arguments(self):
         # All arguments as text.
-        return self._text(self._after(self._word) + 1, self._end).split() if self._at < self._end else []
+        begin = after(self.line, self._word, self._end)
+        return self._text(begin + 1, self._end).split() if begin < self._end else []
 
-    def _text(self, at, end=0):
-        return str(bytes(self.line[at : end or self._after(at)]), "ascii")
+    def _text(self, at, end):
+        return str(bytes(self.line[at:end]), "ascii")
 
 
 def digit(byte):

@@ -1,6 +1,6 @@
 # Contacts: switches and light barriers on an MCP23017, fingers on an MPR121; one bit each in the row.
 #
-# The row is cleared before the sensors of its stream write: each only sets its bits.
+# The row is cleared before the sensors of its stream fill it: each only sets its bits.
 from app.sensor import Sensor
 
 
@@ -18,13 +18,14 @@ class _Bits(Sensor):
     def bits(self):
         return self.raw[0] & self._mask_a | (self.raw[1] & self._mask_b) << self._on_a
 
-    def write(self, row, at):
+    def fill(self, raw, row, at):
         bits = self.bits() << self.first
         row[at] |= bits & 255
         if self.width > 1:
             row[at + 1] |= (bits >> 8) & 255
         if self.width > 2:
             row[at + 2] |= (bits >> 16) & 255
+        return 0
 
     def mark(self, row, at):
         row[at + self.width - 1] |= self.mark_bits
@@ -57,9 +58,8 @@ class Touch(_Bits):
         chip._write_register_byte(0x5E, 0)  # ECR: stop, then measure these electrodes only
         chip._write_register_byte(0x5E, 0x80 | len(self.pins))
 
-    def write(self, row, at):
-        if self.raw[1] & 0x80:  # the chip says that its reference resistor is wrong
-            self.saturated += 1
+    def fill(self, raw, row, at):
+        if raw[1] & 0x80:  # the chip says that its reference resistor is wrong
             self.mark(row, at)
-        else:
-            super().write(row, at)
+            return 1
+        return super().fill(raw, row, at)

@@ -10,7 +10,7 @@ from app.contacts import Contacts, Touch
 from app.load import Load
 from app.motion import Motion
 from app.pace import Beat, Edge
-from app.schema_table import STREAMS
+from app import schema_table
 from app.stream import Stream
 from micropython import const
 
@@ -25,7 +25,7 @@ class Kit:
         self.feed = feed  # the watchdog's
         self.streams = []
         for name, _ in wiring.STREAMS:
-            number, hz, row, channels = STREAMS[name]
+            number, hz, row, channels = schema_table.STREAMS[name]
             row_bytes = sum(_BYTES[code] for code in row[1:])
             self.streams.append(Stream(name, number, hz, row_bytes, row[1] in "BHI", channels))
         self.buses = {}

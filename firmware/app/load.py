@@ -1,9 +1,15 @@
 # A load cell's converter, NAU7802: 24 bits, big-endian, into one little-endian i32 of the row.
+from app.inner import fill_load
 from app.sensor import Sensor
 
 
 class Load(Sensor):
     REGISTER, BYTES = 0x12, 3
+
+    def __init__(self, *facts):
+        super().__init__(*facts)
+        self.fill = fill_load
+        self.offset = 4 * self.first
 
     def configure(self, bus):
         from cedargrove_nau7802 import NAU7802
@@ -15,21 +21,7 @@ class Load(Sensor):
             raise RuntimeError("cannot find its own zero; probably its supply is weak")
         chip._pu_cycle_start = True
 
-    def write(self, row, at):
-        raw = self.raw
-        high, middle, low = raw[0], raw[1], raw[2]
-        if high == 127 and middle == low == 255 or high == 128 and middle == low == 0:
-            self.saturated += 1
-            self.mark(row, at)
-            return
-        at += 4 * self.first
-        row[at] = low
-        row[at + 1] = middle
-        row[at + 2] = high
-        row[at + 3] = 255 if high & 128 else 0
-
     def mark(self, row, at):
-        at += 4 * self.first
         row[at] = row[at + 1] = row[at + 2] = 0
         row[at + 3] = 128
 

@@ -10,7 +10,7 @@ from micropython import const
 LOOKS_A_SECOND = const(4)  # at sensors, lights and rest
 _LOOK_US = const(1000000 // LOOKS_A_SECOND)
 _HEARTBEAT_US = HEARTBEAT_S * 900000  # somewhat less, so that one is never late
-_RESENDS_A_TURN = const(2)
+_RESENDS_A_TURN = const(1)
 
 
 class Loop:
@@ -21,80 +21,93 @@ class Loop:
         self.host_is_there = False
         self.resent = 0
         self.quit = False
+        self._line_waits = False
         now = ticks.now()
         self._heard = self._looked = self._beat = self._resend = now
-        self._idle_us = 0
+        self._busy_us = 0
         self._longest_us = 0
         self._free = gc.mem_free()
 
     def run(self):
         while not self.quit:
             if not self.turn():
-                self.rest_a_moment()
+                machine.idle()  # until an interrupt or a byte comes, a millisecond at most
 
     def turn(self):
-        # One turn; return whether there was anything to do.
+        # One turn; return whether there was anything to do. Between two looks at the samples there is time for one
+        # more thing only: a load that is ready is lost when the next one is, 3 ms later.
         now = self.ticks.now()
         busy = False
 
-        # Priority 1: commands, pings first of all, since their answer carries the time.
-        if self.port.read_line():
-            self.hear()
+        # Priority 1: a ping, since its answer carries the time.
+        if not self._line_waits and self.port.read_line():
             busy = True
+            if self.answers.hear_ping(self.port):
+                self.heard()
+            else:
+                self._line_waits = True
 
         # Priority 2: samples. Their time was taken in the interrupt; here they are read before the next is ready.
         # Priority 3: blocks that are complete go out at once.
+        sent = False
         for stream in self.streams:
-            if stream.running and stream.take(self.ticks):
-                self.send_last(stream)
+            leader = stream.leader
+            if leader and leader.pace.count != leader.taken:
                 busy = True
+                if stream.take(self.ticks):
+                    self.send_last(stream)
+                    sent = True
+        if sent:
+            pass
 
-        if self.rest.resting:
-            self.rest.check(self)
-        if self.answers.tare:
-            self.answers.tare.add()
+        # Priority 4: other commands.
+        elif self._line_waits:
+            self._line_waits = False
+            busy = True
+            if self.answers.hear(self):
+                self.heard()
+            else:
+                self.port.forget()
 
-        # Priority 4: the heartbeat.
-        if ticks_diff(now, self._beat) > _HEARTBEAT_US:
+        # Priority 5: the heartbeat.
+        elif ticks_diff(now, self._beat) > _HEARTBEAT_US:
             self.heartbeat(now)
             busy = True
 
-        # Priority 5: blocks that the host does not have are sent again.
-        elif self.host_is_there and not busy:
-            busy = self.send_again(now)
-
         # Priority 6: sensors, lights, rest, the watchdog.
-        if ticks_diff(now, self._looked) > _LOOK_US:
+        elif ticks_diff(now, self._looked) > _LOOK_US:
             self._looked = now
             self.look(now)
             busy = True
 
-        spent = ticks_diff(ticks_us(), now)
-        if spent > self._longest_us:
-            self._longest_us = spent
-        return busy
+        # Priority 7: blocks that the host does not have are sent again.
+        elif self.host_is_there and not busy:
+            busy = self.send_again(now)
 
-    def rest_a_moment(self):
-        # Wait for an interrupt or a byte, a millisecond at most.
-        began = ticks_us()
-        machine.idle()
-        self._idle_us += ticks_diff(ticks_us(), began)
+        if busy:
+            spent = ticks_diff(ticks_us(), now)
+            self._busy_us += spent
+            if spent > self._longest_us:
+                self._longest_us = spent
+        return busy
 
     # ---- What the priorities do
 
-    def hear(self):
-        if self.answers.hear(self):
-            self._heard = self.ticks.last
-            if not self.host_is_there:
-                self.host_is_there = True
-                for stream in self.streams:
-                    stream.ring.send_all()
+    def heard(self):
+        # The host is there: after a silence it gets what it missed.
         self.port.forget()
+        self._heard = self.ticks.last
+        if not self.host_is_there:
+            self.host_is_there = True
+            for stream in self.streams:
+                stream.ring.send_all()
 
     def send_last(self, stream):
         # The block that was just completed: the host gets it now, or the ring keeps it.
+        if self.answers.tare:
+            self.answers.tare.add(stream)
         if self.rest.resting:
-            self.rest.keep(stream)
+            self.rest.keep(stream, self)
         elif self.host_is_there:
             self.write(stream.ring, stream.ring.next - 1)
 
@@ -128,19 +141,18 @@ class Loop:
             for stream in self.streams:
                 blocks += stream.ring.next - stream.ring.oldest
                 overwritten += stream.ring.overwritten
-            busy = 1000 - self._idle_us // (elapsed // 1000)
             self.messages.heartbeat(
                 blocks,
                 overwritten,
                 self._longest_us,
                 self._free,
-                max(busy, 0),
+                self._busy_us // (elapsed // 1000 + 1),
                 self.resent,
                 self.port.short_writes,
                 self.answers.bad_lines,
                 self.ticks.wraps >> 2,
             )
-        self._longest_us = self._idle_us = 0
+        self._longest_us = self._busy_us = 0
 
     def look(self, now):
         self.feed()

@@ -3,7 +3,7 @@ import json
 import struct
 
 from app.schema_table import GONE, GONE_FIELDS, HEARTBEAT, HEARTBEAT_FIELDS, LOG, PAYLOAD_BYTES, PONG, PONG_FIELDS
-from app.seal import crc32, seal
+from app.inner import crc32, seal
 
 
 class Messages:

@@ -6,7 +6,7 @@ from time import ticks_diff, ticks_us
 from app.schema_table import COMMAND_BYTES
 from micropython import const
 
-_BYTES_A_TURN = const(40)  # reading a byte costs some tens of microseconds
+_BYTES_A_TURN = const(16)  # reading a byte takes some 40 us on the board
 _STALL_US = const(100000)  # who takes a frame more slowly than this does not listen
 _CONTROL_C = const(3)
 _QUIET_US = const(1200000)  # a host that goes on has said something by then
@@ -18,7 +18,6 @@ class Port:
         self.length = 0  # of the line so far; more than COMMAND_BYTES: too long
         self.read_us = 0  # when the line's end was read
         self.short_writes = 0
-        self._before = 10  # the byte read last
         self._stop = False  # a Ctrl-C was read; what follows tells whether it was meant
         self._stop_us = 0
         self._torn = True  # what was sent before may be half a frame
@@ -35,32 +34,41 @@ class Port:
 
     def read_line(self):
         # Return True when a whole line is there; forget() it before the next.
-        byte, line = self._byte, self.line
+        waiting, read = self._waiting, self._read  # more than three at once would make a tuple
+        cell, line = self._byte, self.line
+        length = self.length
+        whole = False
         for _ in range(_BYTES_A_TURN):
-            for _ in self._waiting(0):
+            for _ in waiting(0):
                 break
             else:
                 if self._stop and ticks_diff(ticks_us(), self._stop_us) > _QUIET_US:
                     raise KeyboardInterrupt
-                return False
-            self._read(byte)
-            self._heed(byte[0])
-            if byte[0] == 10:
-                self.read_us = ticks_us()
-                return True
-            if self.length < COMMAND_BYTES:
-                line[self.length] = byte[0]
-            if self.length <= COMMAND_BYTES:
-                self.length += 1
-        return False
+                break
+            read(cell)
+            byte = cell[0]
+            if byte < 32:
+                self._heed(byte, length)
+                if byte == 10:
+                    self.read_us = ticks_us()
+                    whole = True
+                    break
+            elif self._stop:
+                self._stop = False
+            if length < COMMAND_BYTES:
+                line[length] = byte
+                length += 1
+            else:
+                length = COMMAND_BYTES + 1
+        self.length = length
+        return whole
 
-    def _heed(self, byte):
+    def _heed(self, byte, length):
         # Raise KeyboardInterrupt for a Ctrl-C that was meant: it begins a line, and none follows it. A byte of a
         # command that was damaged on its way to look like one has the command around it.
-        if self._stop and byte < 32 and byte != 10:
+        if self._stop and byte != 10:
             raise KeyboardInterrupt
-        before, self._before = self._before, byte
-        self._stop = byte == _CONTROL_C and before in (3, 10, 13)
+        self._stop = byte == _CONTROL_C and (length == 0 or self.line[length - 1] < 32)
         if self._stop:
             self._stop_us = ticks_us()
 

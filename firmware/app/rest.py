@@ -35,12 +35,9 @@ class Rest:
             self.resting = True
             loop.messages.log("At rest: nothing is sent until the next lift.")
 
-    def keep(self, stream):
-        # A block was completed while at rest.
+    def keep(self, stream, loop):
+        # A block was completed while at rest: a lift in it ends the rest.
         stream.ring.keep_last(_KEPT_BLOCKS)
-
-    def check(self, loop):
-        # Called in each turn while at rest: a lift ends it.
         for load in self._loads:
             if abs(load[0].value() - load[1]) > _LIFT_LOAD:
                 self.wake(loop)

@@ -1,25 +1,28 @@
-# The blocks of one stream: collected in place, sealed in place, kept until the host has them.
+# The blocks of one stream: collected in place, kept until the host has them, made into frames when they are sent.
 #
-# One bytearray of equal slots; the block with sequence n lies in slot n % slots. Nothing is allocated after the
-# beginning, nothing is copied.
+# One bytearray of equal slots; the block with sequence n lies in slot n % slots: its tick, its count of lost
+# samples, its rows. Headers are not kept: memory is what a board has least of. Nothing is allocated later.
 import struct
 
 from app.schema_table import SAMPLES
-from app.seal import seal
+from app.inner import copy, seal
 from micropython import const
 
-_HEAD = const(17)  # COBS code and header
-_REST = const(22)  # what a block has besides its rows
+_HEAD = const(8)  # tick and lost; they follow each other in a frame's header, too
+_TICK = const(9)  # where they stand in a frame
+_BODY = const(17)  # where the rows stand in a frame
 _ROW_BYTES = const(233)  # most bytes of rows that seal() takes
 
 
 class Ring:
+    frame = bytearray(_BODY + _ROW_BYTES + 5)  # where a block becomes a frame; all streams share it
+
     def __init__(self, number, row_bytes, rows, slots):
         self.number, self.row_bytes, self.slots = number, row_bytes, slots
         self.rows = min(rows, _ROW_BYTES // row_bytes)  # in a full block
-        self.slot_bytes = _REST + self.rows * row_bytes
+        self.slot_bytes = _HEAD + self.rows * row_bytes
         self.memory = bytearray(slots * self.slot_bytes)
-        self.lengths = bytearray(slots)  # of each block as sent; 0: the host has it
+        self.counts = bytearray(slots)  # rows of each block; 0: the host has it
         self.oldest = 0  # sequence of the oldest block kept
         self.next = 0  # sequence of the block being collected
         self.overwritten = 0
@@ -29,27 +32,28 @@ class Ring:
 
     def begin(self, ticks, stamp):
         # Open the next block; return where its first row goes.
-        slot = self.next % self.slots
         if self.next - self.oldest == self.slots:
             self.overwritten += 1
             self.arrived(self.oldest + 1)
-        at = slot * self.slot_bytes
-        ticks.write(self.memory, at + 9, stamp)
+        at = self.next % self.slots * self.slot_bytes
+        ticks.write(self.memory, at, stamp)
         return at + _HEAD
 
     def end(self, rows, lost):
-        # Seal the block with its rows.
+        # The block is complete: so many rows, and so many samples lost before its end since power-up.
         slot = self.next % self.slots
-        at = slot * self.slot_bytes
-        struct.pack_into("<BBHI", self.memory, at + 1, SAMPLES, self.number, rows, self.next)
-        struct.pack_into("<I", self.memory, at + 13, lost)
-        self.lengths[slot] = seal(self.memory, at, 16 + rows * self.row_bytes)
+        struct.pack_into("<I", self.memory, slot * self.slot_bytes + 4, lost)
+        self.counts[slot] = rows
         self.next += 1
 
     def send(self, port, sequence):
         # Send a kept block; return whether it went out whole.
-        slot = sequence % self.slots
-        return port.write(self.memory, slot * self.slot_bytes, self.lengths[slot])
+        slot, frame = sequence % self.slots, self.frame
+        rows = self.counts[slot]
+        body = rows * self.row_bytes
+        struct.pack_into("<BBHI", frame, 1, SAMPLES, self.number, rows, sequence)
+        copy(self.memory, slot * self.slot_bytes, frame, _TICK, _HEAD + body)
+        return port.write(frame, 0, seal(frame, 0, _BODY - 1 + body))
 
     def arrived(self, sequence):
         # The host has all blocks before this one.
@@ -60,14 +64,14 @@ class Ring:
     def arrived_one(self, sequence):
         # The host has this block; what is missing before it can be sent again at once.
         if self.oldest <= sequence < self.next:
-            self.lengths[sequence % self.slots] = 0
+            self.counts[sequence % self.slots] = 0
             if self.again >= self.until:
                 self.again = self.oldest
             self.until = max(self.until, sequence)
             self._skip()
 
     def _skip(self):
-        while self.oldest < self.next and not self.lengths[self.oldest % self.slots]:
+        while self.oldest < self.next and not self.counts[self.oldest % self.slots]:
             self.oldest += 1
 
     def keep_last(self, blocks):
@@ -91,6 +95,6 @@ class Ring:
         while self.again < self.until:
             block = self.again
             self.again += 1
-            if self.lengths[block % self.slots]:
+            if self.counts[block % self.slots]:
                 return block
         return -1

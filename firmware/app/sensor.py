@@ -18,14 +18,16 @@ class Sensor:
 
     def __init__(self, facts, i2c, pace, width):
         self.name, _, self.bus, self.address, self.hz, _, self.first, self.pins, self.low, self.mark_bits = facts
-        self.i2c, self.pace, self.width = i2c, pace, width  # width: bytes of the whole row
+        self.pace, self.width = pace, width  # width: bytes of the whole row
         self.raw = bytearray(self.BYTES)  # the last reading
+        self.offset = 0  # of its part of the row
         self.taken = 0  # of pace.count
         self.there = False  # it answered and is configured
         self.started = self.trusted = False
         self.words = "was not started"
-        self.saturated = 0  # readings at the end of the range since the last look
+        self.saturated = 0  # readings at an end of the range since the last look
         self.errors = 0  # failed readings in a row
+        self._read = i2c.readfrom_mem_into
         self._quiet = 0
         self._seen_count = 0
         self._same = 0
@@ -49,24 +51,22 @@ class Sensor:
 
     def put(self, row, at):
         # Write this sensor's part of the row that begins at `at`.
-        if not self.there:
-            self.mark(row, at)
-            return
-        count = self.pace.count
-        if count != self.taken:
-            self.taken = count
-            self._quiet = 0
-            self.fetch()
-        else:
-            self._quiet += 1
-        if self.trusted and not self.errors and self._quiet < _QUIET_ROWS:
-            self.write(row, at)
-        else:
-            self.mark(row, at)
+        if self.there:
+            count = self.pace.count
+            if count != self.taken:
+                self.taken = count
+                self._quiet = 0
+                self.fetch()
+            else:
+                self._quiet += 1
+            if self.trusted and not self.errors and self._quiet < _QUIET_ROWS:
+                self.saturated += self.fill(self.raw, row, at + self.offset)
+                return
+        self.mark(row, at + self.offset)
 
     def fetch(self):
         try:
-            self.i2c.readfrom_mem_into(self.address, self.REGISTER, self.raw)
+            self._read(self.address, self.REGISTER, self.raw)
             self.errors = 0
         except OSError:
             self.errors += 1

@@ -30,6 +30,7 @@ class Stream:
 
     def stop(self):
         self.end()
+        self.leader = None
         self.running = False
         for sensor in self.sensors:
             sensor.stop()
@@ -50,14 +51,10 @@ class Stream:
                 leader.drop()
 
     def take(self, ticks):
-        # Add the row that is due, if one is; return whether a block was completed.
+        # Add the row that the leader has ready; return whether a block was completed.
         leader = self.leader
-        if leader is None:
-            return False
         pace = leader.pace
         count = pace.count
-        if count == leader.taken:
-            return False
         stamp = pace.stamp
         while count != pace.count:  # an interrupt came between the two
             count, stamp = pace.count, pace.stamp
@@ -87,6 +84,12 @@ class Stream:
         if self._rows == ring.rows:
             ended = self.end()
         return ended
+
+    def last_rows(self):
+        # Memory, place and number of the rows of the block that was completed last.
+        ring = self.ring
+        slot = (ring.next - 1) % ring.slots
+        return ring.memory, slot * ring.slot_bytes + 8, ring.counts[slot]
 
     def end(self):
         # Complete the open block, if there is one.

@@ -1,36 +1,31 @@
-# Tare: the mean raw count of some channels over a short time, while the streams run on.
+# Tare: the mean raw count of some loads over a short time, while the streams run on.
+import struct
 from time import ticks_diff, ticks_ms
+
+_ABSENT = -2147483648
 
 
 class Tare:
-    # Sampled by looking at the sensors' last readings in each turn; sums are of differences, so they stay small.
     def __init__(self, number, wanted, ms):
         self.number = number
         self._ms = ms
         self._began = ticks_ms()
-        self._wanted = wanted
-        self._first = [sensor.value() for _, sensor in wanted]
-        self._sums = [0] * len(wanted)
-        self._counts = [0] * len(wanted)
-        self._taken = [sensor.taken for _, sensor in wanted]
+        self._wanted = [[channel, stream, index, 0, 0] for channel, stream, index in wanted]
 
-    def add(self):
-        # Called in each turn.
-        for i in range(len(self._wanted)):
-            sensor = self._wanted[i][1]
-            if sensor.taken != self._taken[i]:
-                self._taken[i] = sensor.taken
-                self._sums[i] += sensor.value() - self._first[i]
-                self._counts[i] += 1
+    def add(self, stream):
+        # A block of the stream was completed.
+        memory, at, rows = stream.last_rows()
+        for wanted in self._wanted:
+            if wanted[1] is stream:
+                for row in range(rows):
+                    (value,) = struct.unpack_from("<i", memory, at + row * stream.ring.row_bytes + 4 * wanted[2])
+                    if value != _ABSENT:
+                        wanted[3] += value
+                        wanted[4] += 1
 
     def is_done(self):
         return ticks_diff(ticks_ms(), self._began) >= self._ms
 
     def result(self):
-        # Mean of each channel, rounded; None where no reading came.
-        means = {}
-        for i in range(len(self._wanted)):
-            count = self._counts[i]
-            mean = self._first[i] + (2 * self._sums[i] + count) // (2 * count) if count else None
-            means[self._wanted[i][0]] = mean
-        return means
+        # (channel, mean) of each, rounded; None where nothing was measured.
+        return [(name, (2 * total + count) // (2 * count) if count else None) for name, _, _, total, count in self._wanted]

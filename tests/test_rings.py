@@ -6,6 +6,7 @@ import pytest
 
 from dexkit.sim.engines import image, node, pico
 from dexkit.sim.virtual import VirtualBoard
+from tests import rings
 
 #: Pins, edges, a timer, a bus, the clock, the console, chance, flash: everything that leaves the interpreter.
 PROGRAM = """
@@ -147,3 +148,22 @@ def test_a_pico_has_chips_edges_flash_and_a_line_and_survives_a_reset(tmp_path, 
     assert said["who"] == f"{unique_id} host"
     files = image.get_files((tmp_path / "flash.bin").read_bytes(), image.files_at(image.find()))
     assert files == {"main.py": PICO_PROGRAM.encode(), "count": b"xx"}
+
+
+@pytest.mark.parametrize("kind", rings.KINDS)
+def test_the_firmware_sends_the_same_bytes_on_both_engines_and_allocates_nothing(kind, needs_node):
+    inner, _ = rings.script(kind, "cpython", 1.0)
+    outer, _ = rings.script(kind, "micropython", 1.0)
+    assert len(inner) > 3000
+    assert outer == inner
+
+
+def test_the_firmware_on_a_pico_sends_what_its_chip_converted_and_allocates_nothing(needs_pico):
+    with rings.Ring("coaster", "pico") as ring:
+        ring.wake()
+        ring.ask("start", seconds=0.2)
+        ring.play(0.8)
+        assert ring.ask("stop", seconds=0.2)["ok"], "a turn that allocates has ended the program"
+        compared, wrong = rings.wrong_samples(ring, "coaster")
+    assert compared > 200
+    assert wrong == 0

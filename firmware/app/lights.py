@@ -19,15 +19,16 @@ class Lights:
         self._pixels = NeoPixel(Pin(pin, Pin.OUT), count)
         self._blinks = 0
         self._place = -1
-        self._colour = COLOURS["white"]
+        self._colour = self._white = (0, 0, 0)  # as bright as they are shown
         self._show()
 
     def identify(self):
+        self._white = self._dimmed(COLOURS["white"])
         self._blinks = _BLINKS
 
     def guide(self, place, colour):
         # Light this place and no other; -1 for none.
-        self._place, self._colour = place, colour
+        self._place, self._colour = place, self._dimmed(colour)
         if not self._blinks:
             self._show()
 
@@ -36,7 +37,7 @@ class Lights:
         if self._blinks:
             self._blinks -= 1
             if self._blinks & 1:
-                self._pixels.fill(self._dimmed(COLOURS["white"]))
+                self._pixels.fill(self._white)
                 self._pixels.write()
             else:
                 self._show()
@@ -47,7 +48,7 @@ class Lights:
     def _show(self):
         self._pixels.fill((0, 0, 0))
         if self._place >= 0:
-            self._pixels[self._place] = self._dimmed(self._colour)
+            self._pixels[self._place] = self._colour
         self._pixels.write()
 
 

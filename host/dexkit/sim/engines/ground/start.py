@@ -19,6 +19,7 @@ for name in ("micropython", "gc", "machine", "neopixel", "select", "time"):
 import _board
 import board_machine
 import board_micropython
+import board_neopixel
 import board_select
 import board_time
 import ops
@@ -76,6 +77,7 @@ for thing, names in (
     (board_machine.WDT, ("feed",)),
     (board_machine, ("idle",)),
     (board_time, ("ticks_us", "ticks_ms")),
+    (board_neopixel.NeoPixel, ("fill", "write", "__setitem__")),
     (board_select._Poll, ("poll", "ipoll")),
     (stdio._Bytes, ("read", "readinto", "write")),
 ):

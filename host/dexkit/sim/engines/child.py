@@ -17,8 +17,10 @@ class ProgramError(DexkitError):
     """What runs the board broke; the message is what it said."""
 
 
-def serve(command: Sequence[str], answer: Callable[[bytes], bytes]) -> None:
+def serve(command: Sequence[str], answer: Callable[[bytes], bytes], well: Sequence[int] = (0,)) -> int:
     """Run a child and answer what it asks until it ends; whatever `answer` raises ends it.
+
+    Returns its exit code, one of those that say that all is well.
 
     Raises
     ------
@@ -43,9 +45,10 @@ def serve(command: Sequence[str], answer: Callable[[bytes], bytes]) -> None:
             child.stdin.close()
             code = child.wait()
             listener.join()
-    if code:
+    if code not in well:
         words = b"".join(said).decode(errors="replace").strip()
         raise ProgramError(f"What runs the board ended with {code}. It said: {words or 'nothing'}")
+    return code
 
 
 def _message(pipe: int) -> bytes:

@@ -15,6 +15,8 @@ from dexkit.sim.engines import node
 from dexkit.sim.engines.child import serve
 from dexkit.sim.loader import BOARD, DRIVERS
 
+#: A child that ends at the raw prompt says so.
+_RAW = 10
 GROUND = Path(__file__).parent / "ground"
 #: What MicroPython finds under the name of one of its own modules would be its own; these stand aside.
 _BUILT_IN = ("gc", "machine", "micropython", "neopixel", "select", "time")
@@ -41,7 +43,7 @@ class MicroPython:
         self._command = node.command("micropython.mjs")
 
     def __call__(self, desk: Desk, flash: Path) -> None:
-        """Run one boot: main.py of the flash or the program, then a bare prompt.
+        """Run one boot: main.py of the flash or the program, then the prompt.
 
         Raises
         ------
@@ -50,11 +52,13 @@ class MicroPython:
         ProgramError
             When MicroPython itself breaks.
         """
+        raw = False
         while True:
             with tempfile.TemporaryDirectory() as folder:
-                self._boot(desk, flash, Path(folder))
+                raw = self._boot(desk, flash, Path(folder), raw)
 
-    def _boot(self, desk: Desk, flash: Path, ground: Path) -> None:
+    def _boot(self, desk: Desk, flash: Path, ground: Path, raw: bool) -> bool:
+        """Run until a soft reset; return whether it goes on at the raw prompt."""
         for path in (*BOARD.glob("*.py"), *GROUND.glob("*.py")):
             (ground / (f"board_{path.name}" if path.stem in _BUILT_IN else path.name)).write_bytes(
                 path.read_bytes()
@@ -63,9 +67,9 @@ class MicroPython:
         firmware = kit_files.folder("firmware")
         copies = [(firmware, "/"), (firmware / "compat", "/"), (ground, "/board")]
         copies += [(path, f"/lib/{path.name}") for path in map(driver, DRIVERS) if path]
-        line = [*self._command, str(flash), str(self.heap_bytes)]
+        line = [*self._command, str(flash), str(self.heap_bytes), str(int(raw))]
         line += [f"{source}={place}" for source, place in copies if source.exists()]
-        serve(line, desk.call)
+        return serve(line, desk.call, (0, _RAW)) == _RAW
 
 
 def driver(top: str) -> Path | None:

@@ -10,6 +10,7 @@ import os
 import sys
 from sys import print_exception as _print_exception
 
+import _pipe
 import micropython
 
 sys.path[:] = ["/board", "", "/lib"]
@@ -132,32 +133,33 @@ os.uname = lambda: ("rp2", "rp2", "1.24.1", "v1.24.1", "Raspberry Pi Pico with R
 os.statvfs = lambda path: (4096, 4096, 352, 300, 300, 0, 0, 0, 0, 255)
 
 
-def source(path):
-    """Return the text of a file."""
-    with open(path) as file:
-        return file.read()
-
-
-def run():
-    """Run main.py of the flash, or the program that came with the engine; leave the heap unlocked."""
+def run(path, names, otherwise=None):
+    """Run a file, or what stands for it where there is none; leave the heap unlocked."""
     try:
-        text = source("/main.py")
+        with open(path) as file:
+            text = file.read()
     except OSError:
-        text = source("/board/program.py")
+        if otherwise is None:
+            return
+        with open(otherwise) as file:
+            text = file.read()
     try:
-        exec(compile(text, "main.py", "exec"), {"__name__": "__main__"})
-    finally:
-        while heap_unlock():
-            pass
+        try:
+            exec(compile(text, path[1:], "exec"), names)
+        finally:
+            while heap_unlock():
+                pass
+    except SystemExit:
+        pass
+    except (Exception, KeyboardInterrupt) as error:
+        show_exception(error)
 
 
-try:
-    run()
-except SystemExit:
-    pass
-except (Exception, KeyboardInterrupt) as error:
-    show_exception(error)
-show("MicroPython on a virtual board; Ctrl-D starts the program again.\n>>> ", end="")
-while stdio.stdin.buffer.read(1) != b"\x04":
-    pass
-show("\nMPY: soft reboot")
+main = {"__name__": "__main__"}
+run("/boot.py", main)
+if not _pipe.raw:
+    run("/main.py", main, "/board/program.py")
+
+import prompt
+
+_pipe.ended(prompt.serve(main, _pipe.raw))

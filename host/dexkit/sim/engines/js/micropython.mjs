@@ -1,12 +1,12 @@
 // MicroPython (WebAssembly) as a virtual board: the firmware's files in its memory, the desk behind `_pipe`.
-// Arguments: packages folder, board's flash, heap in bytes, then `from=to` for each file or folder that the board
+// Arguments: packages folder, board's flash, heap in bytes, 1 for the raw prompt, then `from=to` for each file or folder that the board
 // finds besides; /board/start.py is run. What a program writes to the flash goes to the host's folder at once.
 import fs from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { exchange } from "./pipe.mjs";
 
-const [packages, flash, heapsize, ...sources] = process.argv.slice(2);
+const [packages, flash, heapsize, raw, ...sources] = process.argv.slice(2);
 
 // The package does not export its memory: catch it where it is made.
 let memory;
@@ -58,6 +58,8 @@ files.close = (stream) => {
 };
 
 python.registerJsModule("_pipe", {
+  raw: raw === "1",
+  ended: (atRaw) => (process.exitCode = atRaw ? 10 : 0),
   exchange: (at, length) => exchange(new Uint8Array(memory.buffer), at, length),
 });
 try {

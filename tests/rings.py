@@ -214,7 +214,7 @@ def page(measured, seconds):
         f"loop ran with the heap locked. Budget: at most {MOST_BUSY:.0%} busy, at least "
         f"{LEAST_FREE_BYTES // 1000} kB of the heap free.",
         "",
-        "| object | heap free | flash | busy: no stream | each stream alone | all | longest turn | to hello |",
+        "| object | heap free | flash | busy: no stream | each stream alone | all | longest turn | hello |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for f in measured:

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORE := $(wildcard native/src/*.[ch] native/include/*.h host/build_core.py setup.py)
 
-.PHONY: help setup build test lint bench fuzz damage soak rings unplugs clock-trials demo docs generate clean
+.PHONY: help setup build test lint bench fuzz damage powercut soak rings unplugs clock-trials demo docs generate clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,7 +18,7 @@ $(VENV)/.base: $(BIN)/python pyproject.toml $(CORE)
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.base
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,flash]'
 	@touch $@
 
 # Node's packages for the outer rings; without a network their tests say so and are skipped.
@@ -57,6 +57,9 @@ damage: $(VENV)/.dev ## damage a recording at every byte, in every way: some twe
 	$(BIN)/python -m tests.damage
 
 MINUTES ?= 30
+powercut: $(VENV)/.dev ## cut the power at every write and erase of updates, in four ways
+	$(BIN)/python -m tests.powercut
+
 soak: $(VENV)/.dev ## play MINUTES=30 of the whole kit on a bad line; count what is lost or invented
 	$(BIN)/python -m tests.soak $(MINUTES)
 

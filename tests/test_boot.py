@@ -6,7 +6,9 @@ from hashlib import sha256
 
 import pytest
 
-from tests.slot_board import Board, Flash, cuts
+from tests import powercut
+from tests.ram_flash import Flash
+from tests.slot_board import Board
 
 SAYS = "import slots\n\ndef run():\n    slots.feed()\n    print({!r})\n"
 GOOD, NEW = SAYS.format("good"), SAYS.format("new")
@@ -227,19 +229,15 @@ def test_a_bad_application_is_gone_at_the_third_start_at_the_latest(seed):
     assert board.files.tree()["/calibration"] == CALIBRATION
 
 
-def test_the_power_may_go_at_every_step_of_a_trial():
-    """Old or new, never a mixture, never a board that does not start."""
-    board = on_trial(application(CONFIRMS, size=2000))
-    image, wanted = (
-        bytes(board.flash.buffer),
-        {f"/b/{k}": v for k, v in application(CONFIRMS, size=2000).items()},
-    )
-    board.flash.done.clear()
-    board.power_up()
-    assert board.prints == ["new"]
-    for what, torn in cuts(image, board.flash.done):
-        after = Board(Flash(image=torn))
-        assert after.power_up() == "prompt", what
-        assert after.prints in (["good"], ["new"]), what
-        assert after.files.tree("/b") == wanted, what
-        assert after.files.tree()["/calibration"] == CALIBRATION, what
+def test_the_power_may_go_twice_at_every_step_of_an_update():
+    """Old or new, never a mixture, and it always starts; `make powercut` does it at full size."""
+    files = {"app/first.mpy": b"1" * 300, "app/second.mpy": b"2" * 1500, "cup.mpy": b"3" * 10}
+    old, new = powercut.versions(2, files)
+    found = powercut.Found()
+    powercut.cut_update(powercut.board_with(old), old, new, found, repair_each=20)
+    assert found.wrong == []
+    assert found.cuts == 4 * found.operations > 100
+    assert found.started["old"] > 50
+    assert found.started["new"] > 50
+    assert found.second_cuts > 100
+    assert found.repaired == found.cuts // 20

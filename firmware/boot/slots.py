@@ -187,10 +187,10 @@ def read(path):
 def listing(folder):
     # Every file below a folder, relative to it.
     found = []
-    for name in os.listdir(folder):
-        path = folder + "/" + name
-        if os.stat(path)[0] & 0x4000:
-            found += [name + "/" + inner for inner in listing(path)]
+    for entry in os.ilistdir(folder):
+        name = entry[0]
+        if entry[1] == 0x4000:
+            found += [name + "/" + inner for inner in listing(folder + "/" + name)]
         else:
             found.append(name)
     return found

@@ -52,6 +52,18 @@ def test_a_pseudo_terminal_is_a_serial_port_and_can_be_opened_again(board, tmp_p
     assert not link.is_symlink()
 
 
+def test_a_name_that_is_taken_is_not_taken_over(board, tmp_path):
+    taken = tmp_path / "notes"
+    taken.write_text("mine")
+    with pytest.raises(InputError, match="another name"):
+        PtyEnd(board, taken)
+    assert taken.read_text() == "mine"
+    link = tmp_path / "left behind"
+    link.symlink_to("/nowhere")
+    with PtyEnd(board, link) as end, serial.Serial(end.url) as port:
+        assert echo(port) == MESSAGE
+
+
 def test_a_socket_is_a_port_for_one_host_after_the_other(board):
     with SocketEnd(board) as end:
         for _ in range(3):
@@ -107,7 +119,8 @@ def test_a_url_that_says_nonsense_is_told_what_it_may_say(url, word):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pseudo terminals")
-def test_the_command_prints_its_port_and_ends_at_ctrl_c():
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_prints_its_port_and_ends_when_told_to(told):
     command = [sys.executable, "-u", "-m", "dexkit", "sim", "--object", "pegboard", "--person", "mild"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert select.select([process.stdout], [], [], 30)[0], "it says within 30 s where the board is"
@@ -116,7 +129,7 @@ def test_the_command_prints_its_port_and_ends_at_ctrl_c():
         assert port, line
         with serial.Serial(port[1]) as opened:
             opened.write(b"\x03")
-        process.send_signal(signal.SIGINT)
+        process.send_signal(told)
         _, err = process.communicate(timeout=30)
     assert process.returncode == 0, err
     assert err == ""

@@ -30,7 +30,7 @@ from dexkit.report.terminal import print_table
 from dexkit.score.rescore import dask, pool, rescore
 from dexkit.score.scoring import as_json, score_file
 from dexkit.sim import SEVERITIES, make_scene
-from dexkit.sim.ends import PtyEnd, SocketEnd
+from dexkit.sim.ends import PtyEnd, SocketEnd, end_at_terminate
 from dexkit.sim.virtual import ENGINES, READY_S, VirtualBoard
 
 add_urls("dexkit.sim")
@@ -275,6 +275,7 @@ def simulate(
 
     The person begins one second after the host has asked for samples. Ctrl-C ends it.
     """
+    end_at_terminate()
     scene = make_scene(object_kind, person, seed, test=test, length=length)
     board = VirtualBoard(object_kind, seed=seed, scene=scene, engine=engine, paced=True, repeat_s=again_s)
     with (

@@ -7,11 +7,13 @@ short.
 
 import contextlib
 import os
-import select
+import selectors
+import signal
 import socket
 import threading
 from abc import ABC, abstractmethod
 from pathlib import Path
+from selectors import EVENT_READ, EVENT_WRITE
 from types import TracebackType
 from typing import Self
 
@@ -22,6 +24,11 @@ from dexkit.sim.virtual import VirtualBoard
 BACKLOG_BYTES = 1 << 16
 #: How often to look whether somebody has opened the port.
 LOOK_S = 0.02
+
+
+def end_at_terminate() -> None:
+    """Let the signal to terminate end this program as Ctrl-C does, so that nothing is left behind."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 class End(ABC):
@@ -37,9 +44,9 @@ class End(ABC):
         self.board = board
         self._outbox = bytearray()
         self._lock = threading.Lock()
-        self._wake, self._woken = os.pipe()
-        os.set_blocking(self._wake, False)
-        os.set_blocking(self._woken, False)
+        self._wake, self._woken = socket.socketpair()
+        self._wake.setblocking(False)
+        self._woken.setblocking(False)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._serve, name=f"line of {board.object_kind}", daemon=True)
 
@@ -60,8 +67,8 @@ class End(ABC):
         if self._thread.is_alive():
             self._thread.join()
         self.board.detach()
-        os.close(self._wake)
-        os.close(self._woken)
+        self._wake.close()
+        self._woken.close()
 
     def __enter__(self) -> Self:
         return self.open()
@@ -73,7 +80,11 @@ class End(ABC):
 
     def _nudge(self) -> None:
         with contextlib.suppress(BlockingIOError):
-            os.write(self._woken, b"!")
+            self._woken.send(b"!")
+
+    def _awake(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._wake.recv(4096)
 
     def _from_board(self, data: bytes) -> None:
         with self._lock:
@@ -86,37 +97,57 @@ class End(ABC):
     def _serve(self) -> None:
         """Serve one host after the other until closing."""
 
-    def _carry(self, file: int) -> None:
+    def _carry(self, host: "_Host", first: bytes = b"") -> None:
         """Carry bytes both ways until the host leaves or the end closes."""
         with self._lock:
             self._outbox.clear()
             self.board.desk.host_reads = True
         self.board.attach(self._from_board)
-        poll = select.poll()
-        poll.register(self._wake, select.POLLIN)
+        self.board.send(first)
         try:
-            while not self._closing.is_set():
-                poll.register(file, select.POLLIN | (select.POLLOUT if self._outbox else 0))
-                ready = dict(poll.poll())
-                if self._wake in ready:
-                    os.read(self._wake, 4096)
-                what = ready.get(file, 0)
-                if what & select.POLLIN:
-                    data = os.read(file, 4096)
-                    if not data:
-                        return
-                    self.board.send(data)
-                elif what & (select.POLLHUP | select.POLLERR | select.POLLNVAL):
-                    return
-                if what & select.POLLOUT:
-                    with self._lock:
-                        del self._outbox[: os.write(file, self._outbox)]
-                        if len(self._outbox) < BACKLOG_BYTES // 2:
-                            self.board.desk.host_reads = True
+            with selectors.DefaultSelector() as waiting:
+                waiting.register(self._wake, EVENT_READ)
+                waiting.register(host, EVENT_READ)
+                while not self._closing.is_set():
+                    waiting.modify(host, EVENT_READ | (EVENT_WRITE if self._outbox else 0))
+                    for key, what in waiting.select():
+                        if key.fileobj is self._wake:
+                            self._awake()
+                        elif what & EVENT_READ and not self._to_board(host.read()):
+                            return
+                        elif what & EVENT_WRITE:
+                            self._to_host(host)
         except OSError:
             return
         finally:
             self.board.detach()
+
+    def _to_board(self, data: bytes) -> bool:
+        """Send what the host said; return False where it has left."""
+        self.board.send(data)
+        return bool(data)
+
+    def _to_host(self, host: "_Host") -> None:
+        with self._lock:
+            del self._outbox[: host.write(bytes(self._outbox))]
+            if len(self._outbox) < BACKLOG_BYTES // 2:
+                self.board.desk.host_reads = True
+
+
+class _Host:
+    """The host's side: a file or a socket, both without blocking."""
+
+    def __init__(self, end: int | socket.socket) -> None:
+        self._end = end
+
+    def fileno(self) -> int:
+        return self._end if isinstance(self._end, int) else self._end.fileno()
+
+    def read(self) -> bytes:
+        return os.read(self._end, 4096) if isinstance(self._end, int) else self._end.recv(4096)
+
+    def write(self, data: bytes) -> int:
+        return os.write(self._end, data) if isinstance(self._end, int) else self._end.send(data)
 
 
 class PtyEnd(End):
@@ -142,7 +173,6 @@ class PtyEnd(End):
             raise InputError(
                 "This system has no pseudo terminals. Use --tcp PORT and open socket://localhost:PORT."
             ) from None
-        super().__init__(board)
         self._master, slave = os.openpty()
         tty.setraw(slave)
         os.set_blocking(self._master, False)
@@ -151,6 +181,7 @@ class PtyEnd(End):
         self._link = link
         if link is not None:
             self._make_link(link)
+        super().__init__(board)
 
     def _make_link(self, link: Path) -> None:
         try:
@@ -158,6 +189,7 @@ class PtyEnd(End):
                 link.unlink()
             link.symlink_to(self._path)
         except OSError as error:
+            os.close(self._master)
             raise InputError(
                 f"Cannot make {link} a name of the port: {error.strerror}. Choose another name."
             ) from None
@@ -175,11 +207,15 @@ class PtyEnd(End):
             self._link.unlink(missing_ok=True)
 
     def _serve(self) -> None:
-        poll = select.poll()
-        poll.register(self._master, 0)
+        host = _Host(self._master)
         while not self._closing.wait(LOOK_S):
-            if not poll.poll(0):  # nobody's hang-up: somebody has opened it
-                self._carry(self._master)
+            try:
+                first = host.read()
+            except BlockingIOError:  # somebody is there and says nothing yet
+                first = b""
+            except OSError:  # nobody has it open
+                continue
+            self._carry(host, first)
 
 
 class SocketEnd(End):
@@ -199,7 +235,6 @@ class SocketEnd(End):
     """
 
     def __init__(self, board: VirtualBoard, port: int = 0) -> None:
-        super().__init__(board)
         try:
             self._listener = socket.create_server(("127.0.0.1", port), backlog=1)
         except OSError as error:
@@ -207,6 +242,7 @@ class SocketEnd(End):
                 f"Port {port} cannot be opened: {error.strerror}. Probably another program has it; "
                 f"choose another number, or 0 for any."
             ) from None
+        super().__init__(board)
 
     @property
     def url(self) -> str:
@@ -219,16 +255,16 @@ class SocketEnd(End):
         self._listener.close()
 
     def _serve(self) -> None:
-        poll = select.poll()
-        poll.register(self._wake, select.POLLIN)
-        poll.register(self._listener, select.POLLIN)
-        while not self._closing.is_set():
-            if self._listener.fileno() in dict(poll.poll()):
-                connection, _ = self._listener.accept()
-                with connection:
-                    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                    connection.setblocking(False)
-                    self._carry(connection.fileno())
-            else:
-                with contextlib.suppress(BlockingIOError):
-                    os.read(self._wake, 4096)
+        with selectors.DefaultSelector() as waiting:
+            waiting.register(self._wake, EVENT_READ)
+            waiting.register(self._listener, EVENT_READ)
+            while not self._closing.is_set():
+                for key, _ in waiting.select():
+                    if key.fileobj is self._wake:
+                        self._awake()
+                        continue
+                    connection, _ = self._listener.accept()
+                    with connection:
+                        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                        connection.setblocking(False)
+                        self._carry(_Host(connection))

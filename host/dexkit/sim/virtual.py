@@ -243,7 +243,7 @@ class VirtualBoard:
         return self.desk.now_us * self.stage.world_s_per_us
 
     def wait(self) -> None:
-        """Wait while a paced board runs; return at Ctrl-C or when its engine has left.
+        """Wait while a paced board runs; return when told to end (Ctrl-C) or when its engine has left.
 
         A program that hangs is reset by its watchdog, if one is on.
         """

@@ -34,9 +34,10 @@ STREAM_NAME = {facts.id: name for name, facts in STREAMS.items()}
 
 
 class TellsTheTime:
-    """A world whose forces say the time in milliseconds, in raw counts; its contacts count in Gray code."""
+    """A world whose forces say the time in raw counts, of milliseconds; its contacts count in Gray code."""
 
-    def __init__(self, kind):
+    def __init__(self, kind, per_s=MS_PER_S):
+        self.per_s = per_s
         self.columns = TABLE[kind]
         self.n_per_count = {
             column: float(scale)
@@ -46,7 +47,7 @@ class TellsTheTime:
         }
 
     def read(self, t_s):
-        count = np.floor(np.maximum(t_s, 0.0) * MS_PER_S)
+        count = np.floor(np.maximum(t_s, 0.0) * self.per_s)
         gray = (t_s * 40).astype(np.int64)
         gray ^= gray >> 1
         columns = []
@@ -110,16 +111,18 @@ class Desk:
     kind: str
     seed: int = 1
     damage: float = 0.0
+    per_s: float = MS_PER_S
     boots: dict = field(default_factory=dict)  # number of a boot -> (stream, sequence) -> Kept
     numbers: dict = field(default_factory=dict)  # what hello calls a boot -> its number
     news: list = field(default_factory=list)
 
     def __post_init__(self):
         self.chance = random.Random(f"soak {self.kind} {self.seed}")
-        scene = SimpleNamespace(worlds={self.kind: TellsTheTime(self.kind)}, duration_s=1e9)
+        scene = SimpleNamespace(worlds={self.kind: TellsTheTime(self.kind, self.per_s)}, duration_s=1e9)
         line = Line(self.damage, chunks=True, seed=self.seed)
         self.board = VirtualBoard(self.kind, scene=scene, seed=self.seed, line=line, clock_ppm=PPM[self.kind])
         self.session = Session(self.kind, number=self.chance.randrange(1, 1 << 16))
+        self.session.own_time = True
         self.session.start()
         self.decoder, self.pieces, self.plugged = Decoder(duplicates=True), [], False
         to_line = self.board.desk.on_sent
@@ -155,14 +158,14 @@ class Desk:
             assert before == kept, f"{key}: the board wrote another block under the same number"
 
     def plug(self):
-        self.board.attach(self.pieces.append)
+        self.board.attach(lambda piece: self.pieces.append((self.now_ns, piece)))
         self.session.connected(self.now_ns)
         self.plugged = True
 
     def unplug(self, power=False):
         """Pull the cable at any byte of what is on its way; with it the power, where there is no battery."""
         self.board.run(STEP_S)
-        data = b"".join(self.pieces)
+        data = b"".join(piece for _, piece in self.pieces)
         self.pieces.clear()
         self.board.detach()
         self.news += self.session.received(data[: self.chance.randrange(len(data) + 1)], self.now_ns)
@@ -176,10 +179,10 @@ class Desk:
         self.board.run(STEP_S)
         if not self.plugged:
             return
-        now_ns = self.now_ns
-        for piece in self.pieces:
-            self.news += self.session.received(piece, now_ns)
+        for at_ns, piece in self.pieces:
+            self.news += self.session.received(piece, at_ns)
         self.pieces.clear()
+        now_ns = self.now_ns
         self.news += self.session.received(b"", now_ns)
         self.board.send(self.session.to_send(now_ns))
 

@@ -169,6 +169,7 @@ def test_a_board_that_starts_anew_goes_on_behind_a_gap(tmp_path):
             timeline.probe(board.probe(0.2 + PROBE_PERIOD_S * i))
         true_s = record(writer, board, "pegboard/tray", 320.4, 320.0, 0.1, 59.0, timeline)
         board.again(61.0)
+        timeline.restart()
         for i in range(60):
             timeline.probe(board.probe(62.0 + PROBE_PERIOD_S * i))
         later_s = record(writer, board, "pegboard/tray", 320.4, 320.0, 62.0, 120.0, timeline)

@@ -64,4 +64,4 @@ def test_ctrl_c_stops_a_board_as_soon_as_nothing_else_is_said(keys):
         desk.pieces.clear()
         desk.board.send(keys)
         desk.board.run(1.5)
-        assert b"KeyboardInterrupt" in b"".join(desk.pieces)
+        assert b"KeyboardInterrupt" in b"".join(piece for _, piece in desk.pieces)

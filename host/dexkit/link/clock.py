@@ -3,8 +3,8 @@
 How to use it: one `Clock` for each board. Ask `ping` about once a second with a period that is not round
 (`PROBE_PERIOD_S`), eight times in a row (`BURST_PERIOD_S`) after connecting or a silence; take `host_ns()`
 right before writing and right after reading, and give both with the pong's tick to `probe`. Give the tick of
-every hello, heartbeat and reply to `heard`. Call `restart` at a hello with sequence 0, when all blocks of the
-old boot are written. A pong whose ping was written twice is not a probe.
+every hello, heartbeat and reply to `heard`. Call `restart` at a hello with sequence 0. A pong whose ping was
+written twice is not a probe.
 
 For a recording make a `Timeline` for each board, all with the same start, and `SampleTimes` for each stream.
 """
@@ -243,28 +243,35 @@ class Timeline:
     def __init__(self, clock: Clock, start_ns: int) -> None:
         self._clock = clock
         self._start_ns = start_ns
-        self._boot = -1
-        self._origin_ns = 0
-        self._last_s = 0.0
+        self._origin_ns: int | None = None
+        self._last_ns = -(1 << 62)
         self._rows: list[tuple[float, float, float, float]] = []
 
     def t_s(self, board_us: int) -> float:
         """Return seconds from the recording's start at an unwrapped tick, by the board's clock."""
-        if self._boot != self._clock.boots:
-            self._boot = self._clock.boots
+        if self._origin_ns is None:
             # A new boot goes on after the last time of the one before.
             host_ns = self._clock.host_time_of(board_us) + self._clock.stood_ns - self._start_ns
-            self._origin_ns = max(host_ns, round(1e9 * self._last_s)) - 1000 * board_us
-            self._rows.append((self._seconds(board_us), float("nan"), float("nan"), 0.0))
-        t_s = self._seconds(board_us)
-        self._last_s = max(self._last_s, t_s)
-        return t_s
+            self._origin_ns = max(host_ns, self._last_ns) - 1000 * board_us
+            begin_s = 1e-9 * (1000 * board_us + self._origin_ns)
+            self._rows.append((begin_s, float("nan"), float("nan"), 0.0))
+        at_ns = 1000 * board_us + self._origin_ns
+        self._last_ns = max(self._last_ns, at_ns)
+        return 1e-9 * at_ns
+
+    def reached(self, t_s: float) -> None:
+        """Say that a sample stands at this time: another boot begins behind it."""
+        self._last_ns = max(self._last_ns, round(1e9 * t_s))
+
+    def restart(self) -> None:
+        """Say that what comes from now on is of another boot; what is still of the old one must be in."""
+        self._origin_ns = None
 
     def probe(self, probe: Probe) -> None:
         """Keep a probe for `rows`."""
         t_s = self.t_s(probe.board_us)
         middle_ns = (probe.sent_ns + probe.received_ns) // 2 + self._clock.stood_ns - self._start_ns
-        offset_s = 1e-9 * (middle_ns - self._origin_ns - 1000 * probe.board_us)
+        offset_s = 1e-9 * middle_ns - t_s
         round_trip_s = 1e-9 * (probe.received_ns - probe.sent_ns)
         self._rows.append((t_s, offset_s, round_trip_s, probe.wall_step_s))
 
@@ -272,9 +279,6 @@ class Timeline:
         """Return what came since the last call, float64 (n, 4): t_s, then the columns of `probes_plan`."""
         rows, self._rows = self._rows, []
         return np.array(rows, np.float64).reshape(-1, 4)
-
-    def _seconds(self, board_us: int) -> float:
-        return 1e-9 * (1000 * board_us + self._origin_ns)
 
 
 class SampleTimes:
@@ -296,7 +300,7 @@ class SampleTimes:
         self._period_s = 1.0 / rate_hz
         self._blocks: deque[tuple[int, float]] = deque(maxlen=self.BLOCKS)
         self._count = 0
-        self._last_s = 0.0
+        self._last_s = -float("inf")
 
     def of(self, board_us: int, rows: int, lost_before: int = 0) -> NDArray[np.float64]:
         """Return the times of a block's rows in seconds from the recording's start, never decreasing.
@@ -323,5 +327,7 @@ class SampleTimes:
             self._period_s = (last_s - first_s) / (last - first)
         self._count += rows
         times: NDArray[np.float64] = np.maximum(t_s + self._period_s * np.arange(rows), self._last_s)
-        self._last_s = float(times[-1]) if rows else self._last_s
+        if rows:
+            self._last_s = float(times[-1])
+            self._timeline.reached(self._last_s)
         return times

@@ -124,6 +124,7 @@ class Track:
                 self._streams[name].gap = True
             case Attached(again=False):
                 self.restarts += 1
+                self._timeline.restart()
                 for stream in self._streams.values():
                     stream.gap, stream.lost = True, None
             case Reply(_, "start", False, error):

@@ -85,10 +85,10 @@ def _boots(probes: Stream, streams: list[Stream]) -> list[tuple[float, Refit | N
 
 
 def _on_host(t_s: NDArray[np.float64], boots: list[tuple[float, Refit | None]]) -> NDArray[np.float64]:
-    """Return the host's time at board times, never decreasing, nor before the recording's start."""
+    """Return the host's time at board times, never decreasing."""
     placed = t_s.copy()
     edges = [*np.searchsorted(t_s, [begin_s for begin_s, _ in boots[1:]]).tolist(), len(t_s)]
     for first, end, (_, fit) in zip([0, *edges[:-1]], edges, boots, strict=True):
         if fit is not None:
             placed[first:end] = fit.host_s(t_s[first:end])
-    return np.maximum.accumulate(np.maximum(placed, 0.0))
+    return np.maximum.accumulate(placed)

@@ -6,6 +6,7 @@ import pytest
 from dexkit import segment
 from dexkit.score.spill import spill_angle_deg
 from dexkit.segment.reference.tilt import spill_deg
+from dexkit.sim import make_scene
 
 RATE_HZ = 200.0
 
@@ -69,3 +70,15 @@ def test_no_pour_begins_while_the_foot_touches():
         rows[jolt, 1] -= 0.4 * np.linspace(0.0, 1.0, len(jolt), dtype=np.float32)
     kinds = [str(kind) for kind in segment.segment_cup(rows, RATE_HZ)["kind"] if str(kind).startswith("pour")]
     assert kinds == [kind for kind, _ in truth]
+
+
+@pytest.mark.parametrize("seed", [514, 525])
+def test_a_trembling_hand_pours_nothing(seed):
+    """Tremor shakes the accelerometer like turning back and forth; the gyroscope knows better."""
+    scene = make_scene("cup", "moderate", seed, rate_hz=RATE_HZ)
+    rows, pours = scene.tables["cup"], scene.truth["cup"]["kind"] == "pour_on"
+    blind = rows.copy()
+    blind[:, 5:] = 0.0  # no gyroscope: then the accelerometer must do
+    found, guessed = (segment.segment_cup(samples, RATE_HZ)["kind"] for samples in (rows, blind))
+    assert np.sum(found == "pour_on") == np.sum(pours)
+    assert np.sum(guessed == "pour_on") > np.sum(pours)

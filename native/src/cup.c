@@ -13,7 +13,7 @@
 #include "segmenter.h"
 
 /* A block of rows is freed of spikes at once, so the ring runs ahead of the story by up to a block. */
-enum { BLOCK = 64, RING = 4096, REACH = RING - BLOCK - 8, FOOT = 0, INNER = 1, LIQUID = 4 /* columns */, Z = 3 };
+enum { BLOCK = 64, RING = 4096, REACH = RING - BLOCK - 8, FOOT = 0, INNER = 1, LIQUID = 7 /* columns */ };
 
 static const double PART = 0.65;    /* of a ramp that is fitted: its foot's side; the far side tells little */
 static const double LEAST_N = 0.05; /* no cup is lighter; keeps divisions safe */
@@ -23,7 +23,7 @@ typedef struct state {
     double rate;
     int64_t index;      /* of the next row; contact lives two samples earlier than its row */
     float foot[4];      /* the newest of the foot's force */
-    float held[LIQUID]; /* the newest measured inner load and acceleration; no load yet: NaN */
+    float held[LIQUID]; /* the newest measured inner load, acceleration, turning; no load yet: NaN */
     double usual;       /* how far a sample usually is from the median around it */
     dk_pour pour;
 
@@ -294,7 +294,7 @@ static void clean(state *s, const float *rows, int64_t n, double *y)
     s->usual = usual;
 }
 
-/* Takes the last measured inner load and acceleration out of n rows, where there are any. */
+/* Takes the last measured inner load, acceleration and turning out of n rows, where there are any. */
 static void hold(state *s, const float *rows, int64_t n)
 {
     for (int c = 0; c < LIQUID; c++)
@@ -318,7 +318,7 @@ static void block(state *s, const float *rows, int64_t n, dk_events *events)
         if (airborne(s) && !flew) {
             hold(s, rows + k * DK_CUP_COLUMNS, 1);
             s->watched = !isnan(s->held[0]);
-            dk_pour_lifted(&s->pour, s->held[0], s->held[Z]);
+            dk_pour_lifted(&s->pour, s->held);
         }
         for (; s->watched && k < to; k++) {
             hold(s, rows + k * DK_CUP_COLUMNS, 1);

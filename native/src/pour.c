@@ -24,7 +24,7 @@ static const double OFFSET_N = 0.02;       /* the offset moves with the tilt by 
 static const double WIDE_DEG[2] = {1.0, 2.0}; /* how closely a boundary follows the tilt: end, begin */
 static const double ANY_S = 0.75;          /* within about this a boundary comes that does not follow the tilt */
 static const double SURE_S = 0.1, WAIT_S = 0.14, CLOSE_S = 0.04;
-static const double STILL[2] = {0.05, 0.04}; /* end, begin: told when "not yet" is less likely */
+static const double STILL[2] = {0.03, 0.02}; /* end, begin: told when "not yet" is less likely */
 
 /* What has flowed u frames after the beginning of a flow that grows to 1 within span frames. */
 static double flowed(double u, double span)
@@ -39,7 +39,7 @@ void dk_pour_init(dk_pour *p, double rate_hz, double back_deg, double radius_mm,
     p->rate = rate_hz;
     p->per_frame = rate_hz > 150.0 ? (int64_t)(rate_hz * 0.01 + 0.5) : 1;
     p->frame_s = (double)p->per_frame / rate_hz;
-    p->around = (int64_t)(0.06 / p->frame_s);
+    p->around = (int64_t)(0.04 / p->frame_s);
     p->radius_m = 0.001 * radius_mm, p->height_m = 0.001 * height_mm;
     p->brim[0] = (dk_brim){-back_deg, 0.5};
     p->brim[1] = (dk_brim){2.0, 0.5}; /* water bulges over a brim before it runs */
@@ -51,11 +51,13 @@ void dk_pour_init(dk_pour *p, double rate_hz, double back_deg, double radius_mm,
             p->flowed[u][j] = flowed((double)u, SPAN_S[j] / p->frame_s);
 }
 
-void dk_pour_lifted(dk_pour *p, double inner_n, double az_ms2)
+void dk_pour_lifted(dk_pour *p, const float *values)
 {
+    double inner_n = values[0], az_ms2 = values[3];
     dk_despike_start(&p->inner, inner_n, p->inner.usual);
     p->late_z[0] = p->late_z[1] = az_ms2;
-    p->count = 0, p->sum_f = p->sum_x = p->sum_y = p->sum_z = 0.0;
+    dk_up_start(&p->up, values + 1);
+    p->count = 0, p->sum_f = p->sum_x = p->sum_y = p->sum_u = p->sum_z = 0.0;
     p->mass = inner_n / 9.81, p->mm = 0.0025, p->mo = 0.0, p->oo += 1e-5;
     p->noise2 = dk_larger(p->noise2, 2e-4 / (double)p->per_frame);
     p->colour = dk_larger(p->colour, 1.5), p->slow = 0.0;
@@ -356,20 +358,21 @@ static void during_pour(dk_pour *p, double f, double z, int64_t index, dk_events
 void dk_pour_row(dk_pour *p, int64_t index, const float *values, int touching, dk_events *events)
 {
     p->sum_f += dk_despike_next(&p->inner, values[0], p->rate);
-    p->sum_x += values[1], p->sum_y += values[2], p->sum_z += p->late_z[0];
+    const double *up = dk_up_next(&p->up, values + 1, values + 4, p->rate);
+    p->sum_x += up[0], p->sum_y += up[1], p->sum_u += up[2], p->sum_z += p->late_z[0];
     p->late_z[0] = p->late_z[1], p->late_z[1] = values[3];
     if (++p->count < p->per_frame)
         return;
     double n = (double)p->per_frame, f = p->sum_f / n, z = p->sum_z / n;
     const double *way = p->way[p->frames & MASK];
     double *next = p->way[(p->frames + 1) & MASK];
-    next[0] = way[0] + p->sum_x, next[1] = way[1] + p->sum_y, next[2] = way[2] + p->sum_z;
+    next[0] = way[0] + p->sum_x, next[1] = way[1] + p->sum_y, next[2] = way[2] + p->sum_u;
     p->f[p->frames & MASK] = f, p->z[p->frames & MASK] = z;
     p->frames++;
     int64_t seen = p->frames - 1 - p->around;
     if (seen >= 0)
         p->tilt[seen & MASK] = measure_tilt(p, seen);
-    p->count = 0, p->sum_f = p->sum_x = p->sum_y = p->sum_z = 0.0;
+    p->count = 0, p->sum_f = p->sum_x = p->sum_y = p->sum_u = p->sum_z = 0.0;
     if (p->pouring)
         during_pour(p, f, z, index, events);
     else

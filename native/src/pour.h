@@ -4,6 +4,7 @@
 
 #include "ramp.h"
 #include "segmenter.h"
+#include "tilt.h"
 
 enum { DK_POUR_FRAMES = 128, DK_POUR_SPANS = 4 };
 
@@ -20,10 +21,11 @@ typedef struct dk_pour {
     double flowed[DK_POUR_FRAMES][DK_POUR_SPANS]; /* after so many frames, for each span of growth */
     dk_despike inner;
     double late_z[2];                        /* so that the acceleration is as late as the despiked force */
+    dk_up up;                                /* where up is, seen from the cup */
     int64_t count;                           /* samples in the open frame, and their sums */
-    double sum_f, sum_x, sum_y, sum_z;
+    double sum_f, sum_x, sum_y, sum_u, sum_z;
     double f[DK_POUR_FRAMES], z[DK_POUR_FRAMES]; /* inner load (N), acceleration along the axis (m/s2) */
-    double way[DK_POUR_FRAMES][3];               /* running sums of the acceleration, for the tilt */
+    double way[DK_POUR_FRAMES][3];               /* running sums of where up is, for the tilt */
     double tilt[DK_POUR_FRAMES];                 /* degrees, of frames that have enough on both sides */
 
     double mass, offset;                  /* kg and N: load = mass * z + offset */
@@ -38,9 +40,9 @@ typedef struct dk_pour {
 } dk_pour;
 
 void dk_pour_init(dk_pour *p, double rate_hz, double back_deg, double radius_mm, double height_mm);
-/* The cup has left the table. */
-void dk_pour_lifted(dk_pour *p, double inner_n, double az_ms2);
-/* A row in the air: inner_n, ax, ay, az. While the foot touches something no pour begins. */
+/* The cup has left the table, with this row. */
+void dk_pour_lifted(dk_pour *p, const float *values);
+/* A row in the air: inner load, acceleration, turning. While the foot touches something no pour begins. */
 void dk_pour_row(dk_pour *p, int64_t index, const float *values, int touching, dk_events *events);
 /* The cup stands again. */
 void dk_pour_stood(dk_pour *p, int64_t index, dk_events *events);

@@ -32,4 +32,40 @@ static inline double dk_spill_deg(double kg, double radius_m, double height_m)
     return dk_arc_deg(across / sqrt(across * across + up * up));
 }
 
+/* Where up is, seen from the cup. A trembling hand shakes the accelerometer more than it tilts the cup; the
+ * gyroscope carries the direction through that. It is believed when it foretells the turning seen so far. */
+typedef struct dk_up {
+    double carried[3], still[3]; /* slow means of the acceleration, with the turning and without */
+    double wrong[2];             /* squares of what each foretells wrongly */
+    double told[3];
+} dk_up;
+
+static inline void dk_up_start(dk_up *u, const float *a)
+{
+    for (int k = 0; k < 3; k++)
+        u->carried[k] = u->still[k] = a[k];
+    if (!(u->wrong[0] < 1e12 && u->wrong[1] < 1e12)) /* nonsense was measured: it is not held against it for ever */
+        u->wrong[0] = u->wrong[1] = 0.0;
+}
+
+/* a: acceleration (m/s2), w: turning (rad/s); returns the direction, as long as gravity. */
+static inline const double *dk_up_next(dk_up *u, const float *a, const float *w, double rate_hz)
+{
+    double share = 1.0 / (0.6 * rate_hz), fade = 1.0 - 1.0 / (20.0 * rate_hz);
+    double x = u->carried[0], y = u->carried[1], z = u->carried[2];
+    u->carried[0] -= (w[1] * z - w[2] * y) / rate_hz;
+    u->carried[1] -= (w[2] * x - w[0] * z) / rate_hz;
+    u->carried[2] -= (w[0] * y - w[1] * x) / rate_hz;
+    u->wrong[0] *= fade, u->wrong[1] *= fade;
+    for (int k = 0; k < 3; k++) {
+        double off = a[k] - u->carried[k], off_still = a[k] - u->still[k];
+        u->wrong[0] += off * off, u->wrong[1] += off_still * off_still;
+        u->carried[k] += share * off, u->still[k] += share * off_still;
+    }
+    int believed = u->wrong[0] < 0.5 * u->wrong[1];
+    for (int k = 0; k < 3; k++)
+        u->told[k] = believed ? u->carried[k] : a[k];
+    return u->told;
+}
+
 #endif

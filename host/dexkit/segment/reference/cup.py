@@ -14,7 +14,7 @@ from dexkit.segment.reference.ramp import Despike, Ramp, clip
 
 RING = 4096
 REACH = RING - 72  # the C core writes a block of 64 ahead
-FOOT, INNER, AZ = 0, 1, 4
+FOOT, INNER = 0, 1
 PART = 0.65  # of a ramp that is fitted: its foot's side, for the far side tells little
 LEAST_N = 0.05  # no cup is lighter; keeps divisions safe
 
@@ -93,7 +93,7 @@ class CupSegmenter(ReferenceSegmenter):
     def watch(self) -> None:
         """Watch the liquid from here on, if its load has ever been measured."""
         self.watched = not math.isnan(self._held[INNER])
-        self.pour.lifted(self._held[INNER], self._held[AZ])
+        self.pour.lifted(self._held[INNER:])
 
     def set_level(self, level: float) -> None:
         """Set the level of a standing cup; its weight is never less than a cup."""
@@ -234,7 +234,7 @@ class CupSegmenter(ReferenceSegmenter):
         else:
             self.fly(i, y)
         if self.started and not self.standing and self.watched:
-            self.pour.row(self.index, values[INNER : AZ + 1], self.begin >= 0)
+            self.pour.row(self.index, values[INNER:], self.begin >= 0)
 
     def first_level(self, level: float) -> None:
         """Say from the first 0.2 s whether the cup stands; its zero is then only a guess."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from dexkit.segment.reference.ramp import Despike, clip
-from dexkit.segment.reference.tilt import arc_deg, spill_deg
+from dexkit.segment.reference.tilt import Up, arc_deg, spill_deg
 
 MASK = 127
 SPAN_S = (0.0, 0.1, 0.2, 0.4)  # time in which the flow grows to its full size
@@ -30,7 +30,7 @@ OFFSET_N = 0.02  # the offset moves with the tilt by about this
 WIDE_DEG = {-1: 1.0, 1: 2.0}  # how closely a boundary follows the tilt
 ANY_S = 0.75  # within about this a boundary comes that does not follow the tilt
 SURE_S, WAIT_S, CLOSE_S = 0.1, 0.14, 0.04
-STILL = {-1: 0.05, 1: 0.04}  # told when "not yet" is less likely
+STILL = {-1: 0.03, 1: 0.02}  # told when "not yet" is less likely
 
 
 class Normal(NamedTuple):
@@ -118,11 +118,11 @@ class Pour:
         self.brim = {-1: Brim(-back_deg), 1: Brim(2.0)}
         self.per_frame = int(rate_hz * 0.01 + 0.5) if rate_hz > 150.0 else 1
         self.frame_s = self.per_frame / rate_hz
-        self.around = int(0.06 / self.frame_s)  # frames on each side of a tilt
+        self.around = int(0.04 / self.frame_s)  # frames on each side of a tilt
         self.frames = self.count = self.learnt = self.held = self.on = 0
-        self.inner = Despike(usual=0.01)
+        self.inner, self.up = Despike(usual=0.01), Up()
         self.f, self.z = [0.0] * (MASK + 1), [0.0] * (MASK + 1)
-        self.way = [(0.0, 0.0, 0.0)] * (MASK + 1)  # running sums of the acceleration, for the tilt
+        self.way = [(0.0, 0.0, 0.0)] * (MASK + 1)  # running sums of where up is, for the tilt
         self.mass = self.offset = self.mm = self.mo = 0.0  # kg, N and their covariance
         self.oo = 0.0025
         self.noise2, self.colour = 9e-4 / self.per_frame, 1.5
@@ -130,12 +130,14 @@ class Pour:
         self.pouring = False
         self.left = self.flow = self.most = self.crest = 0.0
 
-    def lifted(self, inner_n: float, az_ms2: float) -> None:
-        """Begin anew: the cup has left the table."""
+    def lifted(self, values: list[float]) -> None:
+        """Begin anew: the cup has left the table, with this row."""
+        inner_n, az_ms2 = values[0], values[3]
         self.inner.start(inner_n, self.inner.usual)
         self.late_z = [az_ms2, az_ms2]
+        self.up.start(values[1:4])
         self.count = 0
-        self.sum_f = self.sum_x = self.sum_y = self.sum_z = 0.0
+        self.sum_f = self.sum_x = self.sum_y = self.sum_u = self.sum_z = 0.0
         self.mass, self.mm, self.mo = inner_n / 9.81, 0.0025, 0.0
         self.oo += 1e-5
         self.noise2 = max(self.noise2, 2e-4 / self.per_frame)
@@ -374,10 +376,15 @@ class Pour:
     # ----------------------------------------------------------------------------------- samples to frames
 
     def row(self, index: int, values: list[float], touching: bool) -> None:
-        """Take a row in the air: inner_n, ax, ay, az. While the foot touches something no pour begins."""
+        """Take a row in the air: inner load, acceleration, turning.
+
+        While the foot touches something no pour begins.
+        """
         self.sum_f += self.inner.next(values[0], self.rate_hz)
-        self.sum_x += values[1]
-        self.sum_y += values[2]
+        up = self.up.next(values[1:4], values[4:7], self.rate_hz)
+        self.sum_x += up[0]
+        self.sum_y += up[1]
+        self.sum_u += up[2]
         self.sum_z += self.late_z[0]
         self.late_z = [self.late_z[1], values[3]]
         self.count += 1
@@ -385,11 +392,11 @@ class Pour:
             return
         f, z = self.sum_f / self.per_frame, self.sum_z / self.per_frame
         way = self.way[self.frames & MASK]
-        self.way[(self.frames + 1) & MASK] = (way[0] + self.sum_x, way[1] + self.sum_y, way[2] + self.sum_z)
+        self.way[(self.frames + 1) & MASK] = (way[0] + self.sum_x, way[1] + self.sum_y, way[2] + self.sum_u)
         self.f[self.frames & MASK], self.z[self.frames & MASK] = f, z
         self.frames += 1
         self.count = 0
-        self.sum_f = self.sum_x = self.sum_y = self.sum_z = 0.0
+        self.sum_f = self.sum_x = self.sum_y = self.sum_u = self.sum_z = 0.0
         if self.pouring:
             self.during_pour(f, z, index)
         else:

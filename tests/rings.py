@@ -32,7 +32,7 @@ plain_loop = main.make_loop
 
 def locked_loop(kind):
     loop = plain_loop(kind)
-    turn, hear, line = loop.turn, loop.hear, loop.port.line
+    turn, hear, command = loop.turn, loop.answers.hear, loop.answers.command
     loop.port.read_line()  # a poll makes its tuple when it is first asked
     loop.port.has_room()
 
@@ -43,19 +43,16 @@ def locked_loop(kind):
         finally:
             micropython.heap_unlock()
 
-    def locked_hear():
-        at = 0
-        while at < 7 and line[at] != 32:
-            at += 1
-        if line[at + 1] in b"ap":  # ack, ping
-            return hear()
+    def locked_hear(loop):
+        if command.word_is(b"ack"):
+            return hear(loop)
         micropython.heap_unlock()
         try:
-            return hear()
+            return hear(loop)
         finally:
             micropython.heap_lock()
 
-    loop.turn, loop.hear = locked_turn, locked_hear
+    loop.turn, loop.answers.hear = locked_turn, locked_hear
     return loop
 
 

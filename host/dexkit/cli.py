@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -279,6 +279,7 @@ def simulate(
     scene = make_scene(object_kind, person, seed, test=test, length=length)
     board = VirtualBoard(object_kind, seed=seed, scene=scene, engine=engine, paced=True, repeat_s=again_s)
     with (
+        suppress(KeyboardInterrupt),
         board.power_on(READY_S),
         PtyEnd(board, port_link) if tcp is None else SocketEnd(board, tcp) as end,
     ):

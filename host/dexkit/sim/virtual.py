@@ -8,7 +8,6 @@ The person waits until the board is told to `start`, and begins START_S later; a
 finds the person at the beginning again.
 """
 
-import contextlib
 import ctypes
 import tempfile
 import threading
@@ -243,17 +242,16 @@ class VirtualBoard:
         return self.desk.now_us * self.stage.world_s_per_us
 
     def wait(self) -> None:
-        """Wait while a paced board runs; return when told to end (Ctrl-C) or when its engine has left.
+        """Wait while a paced board runs; return when its engine has left.
 
         A program that hangs is reset by its watchdog, if one is on.
         """
         asked = -1
-        with contextlib.suppress(KeyboardInterrupt):
-            while self._thread is not None and self._thread.is_alive():
-                self._thread.join(HANGS_S)
-                if asked == self.desk.requests and self.desk.bite():
-                    self._strike(Bite)
-                asked = self.desk.requests
+        while self._thread is not None and self._thread.is_alive():
+            self._thread.join(HANGS_S)
+            if asked == self.desk.requests and self.desk.bite():
+                self._strike(Bite)
+            asked = self.desk.requests
         if self.failure is not None:
             raise self.failure
 

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 #: Of the probes in a window these are believed: the quickest.
 BEST_SHARE = 0.3
+#: A line, as in a short recording, stands on so many at least.
+LINE_LEAST = 12
 #: A probe that took so much longer than the quickest is never believed, however few there are.
 STALLED_S = 0.005
 #: Below so many probes only the offset is fitted, the rate stays as it was known.
@@ -30,6 +32,7 @@ KNOTS_S = 5.0
 LINE_SPREAD = 30e-6
 #: Around each sample its number is regressed on its time over this much before and after.
 COUNT_HALF_S = 5.0
+COUNT_KNOTS = 32
 #: After a longer loss than this the numbers go on by the time that passed, so they say nothing about time.
 COUNTED_LOSS = 8
 
@@ -80,6 +83,8 @@ def fit_line(
     """
     n = len(board_s)
     count = math.ceil(BEST_SHARE * n)
+    if n >= LINE_PROBES:
+        count = max(count, min(LINE_LEAST, n))
     best = np.argpartition(round_trip_s, count - 1)[:count]
     best = best[round_trip_s[best] <= round_trip_s.min() + STALLED_S]
     x, y = board_s[best], offset_s[best]
@@ -134,17 +139,18 @@ def refit(
     """
     whole = fit_line(board_s, offset_s, round_trip_s)
     knots_s = np.linspace(*span_s, max(math.ceil((span_s[1] - span_s[0]) / KNOTS_S), 1) + 1)
-    lines = []
-    for knot_s in knots_s:
-        first, end = np.searchsorted(board_s, (knot_s - HALF_WINDOW_S, knot_s + HALF_WINDOW_S))
+    reach = np.searchsorted(board_s, np.add.outer((-HALF_WINDOW_S, 0.0, HALF_WINDOW_S), knots_s))
+    lines: dict[tuple[int, int], Line] = {}  # in a short recording all knots have the same
+    offsets_s = np.empty(len(knots_s))
+    for knot, (first, near, end) in enumerate(reach.T.tolist()):
         if end - first < LINE_PROBES:  # at the edge of a silence: what is near on either side
-            near = int(np.searchsorted(board_s, knot_s))
             first, end = max(near - LINE_PROBES, 0), near + LINE_PROBES
-        chosen = slice(int(first), int(end))
-        lines.append(
-            fit_line(board_s[chosen], offset_s[chosen], round_trip_s[chosen], whole.slope, LINE_SPREAD)
-        )
-    offsets_s = np.array([line.offset_at(at_s) for line, at_s in zip(lines, knots_s, strict=True)])
+        if (first, end) not in lines:
+            here = slice(first, end)
+            lines[first, end] = fit_line(
+                board_s[here], offset_s[here], round_trip_s[here], whole.slope, LINE_SPREAD
+            )
+        offsets_s[knot] = lines[first, end].offset_at(float(knots_s[knot]))
     best = round_trip_s <= np.quantile(round_trip_s, BEST_SHARE)
     off_s = offset_s[best] - np.interp(board_s[best], knots_s, offsets_s)
     residual_s = math.sqrt(float(np.mean(off_s**2)))
@@ -184,7 +190,7 @@ def evened(
 
 
 def _regressed(t_s: NDArray[np.float64], count: NDArray[np.int64], half: int) -> NDArray[np.float64]:
-    """Return for each time what the line through its neighbours, `half` to either side, says."""
+    """Return times as the lines through their neighbours, `half` to either side, say."""
     n = len(t_s)
     if n < 3:
         return t_s
@@ -192,13 +198,13 @@ def _regressed(t_s: NDArray[np.float64], count: NDArray[np.int64], half: int) ->
     chord = (t_s[-1] - t_s[0]) / x[-1]
     base_s = t_s[0] + chord * x
     x -= x.mean()
-    sums = np.zeros((5, n + 1))
     y = t_s - base_s
-    np.cumsum([np.ones(n), x, y, x * x, x * y], axis=1, out=sums[:, 1:])
-    places = np.arange(n)
+    sums = np.zeros((4, n + 1))
+    np.cumsum([x, y, x * x, x * y], axis=1, out=sums[:, 1:])
+    places = np.append(np.arange(0, n - 1, COUNT_KNOTS), n - 1)  # between them the time hardly bends
     first, end = np.maximum(places - half, 0), np.minimum(places + half + 1, n)
-    number, sx, sy, sxx, sxy = sums[:, end] - sums[:, first]
-    mean_x, mean_y = sx / number, sy / number
+    sx, sy, sxx, sxy = sums[:, end] - sums[:, first]
+    mean_x, mean_y = sx / (end - first), sy / (end - first)
     slope = (sxy - mean_x * sy) / (sxx - mean_x * sx)
-    regressed: NDArray[np.float64] = base_s + mean_y + slope * (x - mean_x)
+    regressed: NDArray[np.float64] = base_s + np.interp(x, x[places], mean_y + slope * (x[places] - mean_x))
     return regressed

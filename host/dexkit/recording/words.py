@@ -28,6 +28,8 @@ def in_words(recording: Recording) -> Iterator[str]:
     for key, value in sorted(recording.meta.items()):
         yield f"  {key}: {value}"
     for stream in recording.streams.values():
+        if stream.name.startswith(CLOCK):  # told below, as what it says of the clock
+            continue
         yield f"{stream.name}: {_stream(stream)}"
         yield from (f"  {line}" for line in _facts(stream))
     yield from clocks_in_words(recording)

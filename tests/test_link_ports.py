@@ -60,7 +60,7 @@ def test_a_connection_survives_unplugs_without_losing_a_block(tcp, tmp_path):
         news = collect(links, lambda news: len(blocks(news)) >= 5)
         for _ in range(2):
             board.unplug()
-            collect(links, lambda _: bool(links.all[0].trouble))
+            news += collect(links, lambda _: bool(links.all[0].trouble))
             board.plug()
             had = len(blocks(news))
             news += collect(links, lambda more: len(blocks(more)) >= 5)
@@ -304,6 +304,12 @@ def test_nothing_is_written_when_a_board_cannot_be_recorded(tmp_path):
             with pytest.raises(LinkError, match=word):
                 record([Plug(url) for url in urls], out / "x.mcap", seconds=0.2)
         (out / "there.mcap").write_bytes(b"mine")
+        (tmp_path / "c").mkdir()
+        with Served("pegboard", tmp_path / "c", uid="y") as pegboard:
+            (out / "two-pegboard.mcap").write_bytes(b"mine")
+            with pytest.raises(InputError, match="exists already"):
+                record([Plug(first.url), Plug(pegboard.url)], out / "two.mcap", seconds=0.2)
+            (out / "two-pegboard.mcap").unlink()
         with pytest.raises(InputError, match="exists already"):
             record([Plug(first.url)], out / "there.mcap", seconds=0.2)
         with pytest.raises(RecordingError, match="make that folder first"):
@@ -342,7 +348,7 @@ def test_a_full_disk_ends_the_recording_in_words_and_leaves_what_was_written(tmp
     assert len(recording.streams["cup/load"].t_s) > 200
 
 
-@pytest.mark.parametrize("signal_name", ["SIGINT", "SIGKILL"])
+@pytest.mark.parametrize("signal_name", ["SIGINT", "SIGTERM", "SIGKILL"])
 def test_a_recording_that_is_ended_or_killed_is_readable(signal_name, tmp_path):
     out = tmp_path / "live.mcap"
     with Served("coaster", tmp_path) as board:
@@ -357,7 +363,7 @@ def test_a_recording_that_is_ended_or_killed_is_readable(signal_name, tmp_path):
         stdout, stderr = run.communicate(timeout=20)
     recording = read(out)
     seconds = len(recording.streams["coaster/load"].t_s) / 320
-    if signal_name == "SIGINT":
+    if signal_name != "SIGKILL":
         assert run.returncode == 0, stderr
         assert "nothing is missing" in stdout
         assert not recording.losses.recovered

@@ -2,17 +2,19 @@
 
 import itertools
 import json
+import struct
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dexkit.link.news import Attached, Block, Gap, Heartbeat, Log, Refused, Reply, Silent
+from dexkit.link.order import Order
 from dexkit.link.playback import PlaybackBoard
 from dexkit.link.session import Session
 from dexkit.protocol.commands import decode_command
-from dexkit.protocol.frames import encode_frame
-from dexkit.protocol.tables import RING_S, SCHEMA_HASH
+from dexkit.protocol.frames import encode_frame, encode_samples
+from dexkit.protocol.tables import FIELDS, RING_S, SCHEMA_HASH
 from tests.kit import KINDS, Desk
 
 MS = 1_000_000
@@ -24,6 +26,30 @@ def attached_desk(kind="pegboard", **options):
     desk.plug()
     assert desk.run(60, lambda: desk.session.attached)
     return desk
+
+
+# ---- In order --------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.integers(0, 60), max_size=120), st.sampled_from([0, 5, 2**32 - 20]))
+def test_each_comes_out_once_and_in_order_whatever_comes_in(arrivals, first):
+    order = Order()
+    list(order.skip_to(first))
+    order.next = first
+    came, out = set(), []
+    for at in arrivals:
+        assert order.put((first + at) % 2**32, at) == (at not in came)
+        came.add(at)
+        out += [item for _, item in order.take()]
+        awaited = next(k for k in range(62) if k not in came)
+        assert out == list(range(awaited))
+        assert order.mask() == sum(1 << k for k in range(32) if awaited + 1 + k in came)
+    rest = list(order.give_up())
+    blocks = [item[1] for item in rest if not isinstance(item, int)]
+    assert out + blocks == sorted(came)
+    if out:
+        assert len(came) + sum(item for item in rest if isinstance(item, int)) == max(came) + 1
 
 
 # ---- Nothing is lost -------------------------------------------------------------------------------------
@@ -231,6 +257,106 @@ def test_silence_is_told_once_and_ends():
     desk.run(5)
     assert len(desk.judge()) == 1
     assert desk.gaps() == []
+
+
+class Scripted:
+    """A coaster that says what it is told to, and a session that hears it."""
+
+    def __init__(self):
+        self.session = Session(number=1)
+        self.session.start()
+        self.now_ns = 0
+
+    def connect(self):
+        self.session.connected(self.now_ns)
+
+    def hears(self, frame):
+        self.now_ns += 10 * MS
+        return self.session.received(frame, self.now_ns)
+
+    def hello(self, boot, sequence):
+        facts = {"object": "coaster", "uid": "1", "firmware": "x", "schema": SCHEMA_HASH, "boot": boot}
+        payload = json.dumps({**facts, "streams": {"coaster/load": 320}}).encode()
+        return self.hears(encode_frame("hello", payload, sequence=sequence, tick_us=self.now_ns // 1000))
+
+    def beat(self, boot, sequence):
+        fields = {**dict.fromkeys(FIELDS["heartbeat"], 0), "boot": boot}
+        payload = struct.pack(f"<{len(fields)}I", *fields.values())
+        return self.hears(encode_frame("heartbeat", payload, sequence=sequence, tick_us=self.now_ns // 1000))
+
+    def block(self, sequence, count):
+        tick_us = self.now_ns // 1000
+        return self.hears(encode_samples("coaster/load", [[count]], sequence=sequence, tick_us=tick_us))
+
+    def says(self, seconds=1.0):
+        """Return the words that the session sends in some time."""
+        words = []
+        for _ in range(round(seconds * 100)):
+            self.now_ns += 10 * MS
+            words += [decode_command(line).word for line in self.session.to_send(self.now_ns).splitlines()]
+        return words
+
+
+def counts(news):
+    return [round(float(item.values[0, 0]) / 4.57e-6) for item in news if isinstance(item, Block)]
+
+
+def attached_script():
+    script = Scripted()
+    script.connect()
+    script.hello(boot=1, sequence=0)
+    assert counts([item for k in range(10) for item in script.block(k, 100 + k)]) == list(range(100, 110))
+    return script
+
+
+def test_blocks_are_neither_taken_nor_acknowledged_before_it_is_known_whose_they_are():
+    script = attached_script()
+    script.session.disconnected()
+    script.connect()
+    assert script.block(10, 110) == []
+    words = script.says()
+    assert {"hello", "ping"} <= set(words)
+    assert "ack" not in words
+    assert counts(script.beat(boot=1, sequence=1)) == [110]
+    assert "ack" in script.says()
+
+
+def test_the_blocks_of_a_new_life_are_never_those_of_the_old_one():
+    script = attached_script()
+    script.session.disconnected()
+    script.connect()
+    assert script.block(10, 7) == []  # of another life, though its number would fit
+    news = script.hello(boot=2, sequence=4)
+    assert script.session.clock.boots == 1
+    assert [item.again for item in news if isinstance(item, Attached)] == [False]
+    assert counts(news) == []
+    sent_again = [script.block(k, k) for k in range(11)]
+    assert counts([item for items in sent_again for item in items]) == list(range(11))
+
+
+def test_numbers_that_go_back_raise_the_question_who_is_there():
+    script = attached_script()
+    script.beat(boot=1, sequence=5)
+    assert "hello" not in script.says(0.5)
+    script.hears(encode_frame("log", b"here I am", sequence=2, tick_us=0))
+    assert script.block(10, 0) == []
+    assert "hello" in script.says(0.5)
+
+
+def test_a_heartbeat_of_another_life_raises_it_too():
+    script = attached_script()
+    script.beat(boot=2, sequence=5)
+    assert not script.session.attached
+    assert "hello" in script.says(0.5)
+
+
+def test_a_board_that_went_on_is_told_at_once_what_has_arrived():
+    script = attached_script()
+    script.says(2.0)
+    script.session.disconnected()
+    script.connect()
+    script.beat(boot=1, sequence=1)
+    assert "ack" in script.says(0.2)
 
 
 # ---- Commands --------------------------------------------------------------------------------------------

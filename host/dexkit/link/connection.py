@@ -163,10 +163,14 @@ class Connections:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.stop()
+        self._close()
+
+    def stop(self) -> None:
+        """Read no more: the sessions belong to the caller alone again; what came is still to be had."""
         self._stopping.set()
         for thread in self._threads:
             thread.join()
-        self._close()
 
     def news(self, wait_s: float) -> Iterator[tuple[Connection, News]]:
         """Yield what is new, waiting for it up to wait_s.
@@ -178,7 +182,7 @@ class Connections:
         """
         if not self._paced:
             live = [connection for connection in self.all if not connection.ended]
-            if live:
+            if live and not self._stopping.is_set():
                 connection = min(live, key=Connection.now_ns)
                 for news in connection.step():
                     yield connection, news

@@ -28,7 +28,8 @@ def line(track: Track) -> str:
         parts.append(", ".join(f"{sensor}: {state}" for sensor, state in hello.ailing.items()))
     if track.restarts:
         parts.append(f"started anew {track.restarts} times")
-    state = connection.session.clock.state()
+    with connection.lock:
+        state = connection.session.clock.state()
     parts.append(
         "clock unknown" if state is None else f"clock {state.ppm:+.0f} ppm, {1e3 * state.residual_s:.2f} ms"
     )

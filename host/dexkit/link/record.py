@@ -4,8 +4,10 @@ A cup and its coaster are one activity and one file; every other object has its 
 """
 
 import contextlib
+import signal
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,12 +19,15 @@ from dexkit.link.news import Hello, Refused
 from dexkit.link.ports import Plug
 from dexkit.link.track import Track, facts, plans
 from dexkit.recording import Writer
+from dexkit.recording.writer import refuse_existing
 
 #: A clock that has not been probed enough by then is used as it is.
 CLOCK_S = 2.0
 #: How long a board may take to hand over what it kept.
 DRAIN_S = 5.0
 POLL_S = 0.1
+#: What ends a recording; a second time it ends the waiting for what the boards kept.
+ENDING = (signal.SIGINT, signal.SIGTERM)
 
 Show = Callable[[Sequence[Track]], None]
 
@@ -88,38 +93,42 @@ def record(
     RecordingError
         When the disk refuses; what was written before stays readable.
     """
-    with Connections(plugs) as links, contextlib.ExitStack() as files:
-        _attach(links)
+    with _asked_to_end() as asked, Connections(plugs) as links, contextlib.ExitStack() as files:
+        _attach(links, asked)
+        own_time = links.all[0].own_time
+        start_ns = max(connection.now_ns() for connection in links.all) if own_time else host_ns()
+        tracks: dict[Connection, Track] = {}
         with contextlib.ExitStack() as locks:
             for connection in links.all:
                 locks.enter_context(connection.lock)
-            own_time = links.all[0].own_time
-            start_ns = max(connection.now_ns() for connection in links.all) if own_time else host_ns()
-            tracks: dict[Connection, Track] = {}
-            paths: dict[Path, list[Track]] = {}
-            for path, boards in activities(out, links.all).items():
+            named = activities(out, links.all)
+            for path in named:
+                refuse_existing(path)
+            for path, boards in named.items():
                 writer = files.enter_context(_writer(path, boards, meta or {}))
-                for connection in boards:
-                    tracks[connection] = Track(connection, writer, start_ns)
-                paths[path] = [tracks[connection] for connection in boards]
+                tracks |= {connection: Track(connection, writer, start_ns) for connection in boards}
             for connection in links.all:
                 connection.session.start()
-        with contextlib.suppress(KeyboardInterrupt):
-            _run(links, tracks, start_ns, seconds, show)
-        with contextlib.suppress(KeyboardInterrupt):
-            _drain(links, tracks)
+        _run(links, tracks, start_ns, seconds, show, asked)
+        _drain(links, tracks, asked)
+        links.stop()
+        for connection, news in links.news(0):
+            tracks[connection].take(news)
         for connection, track in tracks.items():
             for news in connection.session.finish():
                 track.take(news)
         return [
-            Recorded(
-                path,
-                max(track.last_s for track in some),
-                sum(track.samples_lost for track in some),
-                sum(track.restarts for track in some),
-            )
-            for path, some in paths.items()
+            _recorded(path, [tracks[connection] for connection in boards]) for path, boards in named.items()
         ]
+
+
+def _recorded(path: Path, tracks: list[Track]) -> Recorded:
+    return Recorded(
+        path,
+        max(track.last_s for track in tracks),
+        sum(track.samples_lost for track in tracks),
+        sum(track.restarts for track in tracks),
+    )
 
 
 def activities(out: Path, boards: Sequence[Connection]) -> dict[Path, list[Connection]]:
@@ -174,10 +183,27 @@ def _writer(path: Path, boards: list[Connection], meta: Mapping[str, str]) -> Wr
     return Writer(path, first.object_kind, known, streams, start_ns=time.time_ns())
 
 
-def _attach(links: Connections) -> None:
+@contextlib.contextmanager
+def _asked_to_end() -> Iterator[list[int]]:
+    """Collect Ctrl-C and the like, which else would break off in the middle of a write."""
+    asked: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    before = {number: signal.signal(number, lambda number, _: asked.append(number)) for number in ENDING}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _attach(links: Connections, asked: list[int]) -> None:
     """Wait until every board has said who it is and its clock is known."""
     ends = {connection: connection.now_ns() + round(1e9 * ANSWER_S) for connection in links.all}
     while True:
+        if asked:
+            raise LinkError("Ended before the recording had begun; nothing was written.")
         for _, news in links.news(POLL_S):
             if isinstance(news, Refused):
                 raise LinkError(news.reason)
@@ -194,19 +220,25 @@ def _attach(links: Connections) -> None:
 def _is_timed(connection: Connection, end_ns: int) -> bool:
     if not connection.session.attached:
         return False
-    state = connection.session.clock.state()
+    with connection.lock:
+        state = connection.session.clock.state()
     return (state is not None and state.probes >= BURST) or connection.now_ns() > end_ns + round(
         1e9 * CLOCK_S
     )
 
 
 def _run(
-    links: Connections, tracks: Mapping[Connection, Track], start_ns: int, seconds: float | None, show: Show
+    links: Connections,
+    tracks: Mapping[Connection, Track],
+    start_ns: int,
+    seconds: float | None,
+    show: Show,
+    asked: list[int],
 ) -> None:
-    """Write what comes until the time is over or every board has ended."""
+    """Write what comes until the time is over, every board has ended, or a person ends it."""
     end_ns = None if seconds is None else start_ns + round(1e9 * seconds)
     shown_s = time.monotonic()
-    while not all(c.ended or (end_ns is not None and c.now_ns() >= end_ns) for c in links.all):
+    while not asked and not all(c.ended or (end_ns is not None and c.now_ns() >= end_ns) for c in links.all):
         for connection, news in links.news(POLL_S):
             tracks[connection].take(news)
         if time.monotonic() - shown_s > POLL_S:
@@ -214,7 +246,7 @@ def _run(
             show(list(tracks.values()))
 
 
-def _drain(links: Connections, tracks: Mapping[Connection, Track]) -> None:
+def _drain(links: Connections, tracks: Mapping[Connection, Track], asked: list[int]) -> None:
     """Stop the boards and take what they kept; a board that is away is not waited for."""
     for connection in links.all:
         with connection.lock:
@@ -226,10 +258,6 @@ def _drain(links: Connections, tracks: Mapping[Connection, Track]) -> None:
         empty = track.drained and not session.waiting
         return empty or connection.ended or not session.attached or connection.now_ns() > end_ns[connection]
 
-    last = False
-    while not last:
-        last = all(
-            is_done(connection) for connection in links.all
-        )  # and then once more what has come meanwhile
-        for connection, news in links.news(0 if last else POLL_S):
+    while len(asked) < 2 and not all(is_done(connection) for connection in links.all):
+        for connection, news in links.news(POLL_S):
             tracks[connection].take(news)

@@ -63,10 +63,6 @@ class Requests:
         self._queue.append(_Request(command, round(1e9 * timeout_s)))
         return command.number
 
-    def forget(self, word: str) -> None:
-        """Drop the commands of this word: the board that was to do them is not the same any more."""
-        self._queue = deque(request for request in self._queue if request.command.word != word)
-
     def again(self) -> None:
         """Send what is not answered again, with its number: the connection is a new one."""
         for request in self._queue:

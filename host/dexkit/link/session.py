@@ -275,7 +275,6 @@ class Session:
                     self.counts.gaps += 1
                     yield Gap(name, None, STARTED_ANEW)
             self.clock.restart()
-            self._requests.forget("start")
         self._orders = {name: Order() for name in hello.streams if name in STREAMS}
         self.hello = hello
         self.counts.boots += 1

@@ -283,8 +283,8 @@ def write(path: str | Path, recording: Recording, *, overwrite: bool = False) ->
             "The times of this recording are fitted to its clock probes: written beside them they would be "
             "fitted twice. Copy the file, or read it with `as_stored=True`."
         )
-    if path.exists() and not overwrite:
-        raise InputError(f"{path} exists already: name another file, or remove it if it may go.")
+    if not overwrite:
+        refuse_existing(path)
     meta = dict(recording.meta)
     if recording.losses != Losses():
         meta["losses"] = json.dumps(asdict(recording.losses))
@@ -329,6 +329,18 @@ def _check_times(name: str, t_s: NDArray[np.float64], last_t_s: float) -> None:
         f"{LONGEST_S:g} s; {t_s[at]:.6g} s came after {t_s[at - 1] if at else last_t_s:.6g} s. Probably they "
         "are in another unit or out of order: convert or sort them."
     )
+
+
+def refuse_existing(path: Path) -> None:
+    """Raise InputError where there is a file already.
+
+    Parameters
+    ----------
+    path
+        Where one is to be written.
+    """
+    if path.exists():
+        raise InputError(f"{path} exists already: name another file, or remove it if it may go.")
 
 
 def plans_to_text(plans: Sequence[StreamPlan]) -> str:

@@ -21,6 +21,7 @@ class Answers:
         self.bad_lines = 0
         self.tare = None
         self._sound = False  # whether the line in the port is a command at all
+        self._pairing = None
         self._last = -1  # number of the last command, and its line's checksum
         self._checksum = bytearray(4)
         self._answer = None  # its answer; None while it is not there yet
@@ -28,6 +29,7 @@ class Answers:
     def hear_ping(self, port):
         # Whether the line in the port is a ping; it has its answer at once.
         command = self.command
+        command.line = port.line
         self._sound = command.read(port.length)
         if self._sound and command.word_is(b"ping"):
             self.messages.pong(command.number, port.read_us)
@@ -236,6 +238,18 @@ class Answers:
         if all([facts["words"] == "ok" for facts in found.values()]):
             self.board.show("selftest")
         return found
+
+    def _do_pair(self, loop, arguments):
+        if not self._pairing:
+            from app.pairing import Pairing  # takes memory that a board on USB keeps
+
+            self._pairing = Pairing()
+        try:
+            return self._pairing.do(self.board, loop, arguments)
+        except ValueError as error:
+            raise Wrong(str(error))
+        except OSError:
+            raise Wrong("The pairing could not be written; probably the flash is full. Remove files from it.")
 
     def _do_quit(self, loop, arguments):
         _expect(arguments, 0, "quit takes nothing")

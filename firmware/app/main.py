@@ -98,6 +98,10 @@ def make_loop(kind):
     kit = Kit(wiring, feed)
     board = Board(kind, wiring.REST_S)
     port, ticks = Port(), Ticks()
+    if settings.is_there(settings.NETWORK_FILE):
+        from app.pairing import join  # takes memory that a board on USB keeps
+
+        port = join(port, board)
     messages = Messages(port, ticks, board.boot_bytes)
     answers = Answers(board, Command(port.line), messages)
     lights = Lights(wiring.LIGHT_PIN, wiring.LIGHTS)

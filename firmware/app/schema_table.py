@@ -2,7 +2,7 @@
 from micropython import const
 
 VERSION = "0.1.0"
-SCHEMA_HASH = "371853d12fdffefaafc9fb45a3b4e89b801c24760e4ea7a2106b5824542c3925"
+SCHEMA_HASH = "51b140595f874853169d7a0cb976555cd25b94efe17e8a5720e45b767104e72d"
 HEADER = "<BBHIII"  # type, stream, rows, sequence, tick_us, lost; payload and CRC-32 follow
 
 HELLO = const(1)
@@ -13,6 +13,7 @@ PONG = const(5)
 LOG = const(6)
 GONE = const(7)
 
+NET_GREETING = b"dexkit 1"
 PAYLOAD_BYTES = const(1024)
 COMMAND_BYTES = const(128)
 HEARTBEAT_S = const(1)
@@ -21,6 +22,9 @@ RING_S = const(20)
 RESEND_MS = const(300)
 SILENCE_MS = const(1500)
 REPEAT_MS = const(250)
+NET_PORT = const(7433)
+NONCE_BYTES = const(16)
+TAG_BYTES = const(16)
 TARE_MS = const(500)
 HEARTBEAT_FIELDS = const(10)
 PONG_FIELDS = const(2)
@@ -38,4 +42,4 @@ STREAMS = {
     "pegboard/tray": (8, 320, "<i", ("tray_n",)),
 }
 
-COMMANDS = ("hello", "start", "stop", "ping", "tare", "identify", "guide", "set", "selftest", "ack", "quit",)
+COMMANDS = ("hello", "start", "stop", "ping", "tare", "identify", "guide", "set", "selftest", "ack", "pair", "quit",)

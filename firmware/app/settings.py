@@ -9,6 +9,7 @@ SETTINGS = {"rest_s": (0, 3600), "brightness": (0, 255)}
 
 SETTINGS_FILE = "/settings"
 CALIBRATION_FILE = "/calibration"
+NETWORK_FILE = "/network"
 
 
 def seal(line):
@@ -33,3 +34,16 @@ def write(path, facts):
     with open(path + ".new", "wb") as file:
         file.write(seal(json.dumps(facts).encode()))
     os.rename(path + ".new", path)
+
+
+def is_there(path):
+    try:
+        os.stat(path)
+    except OSError:
+        return False
+    return True
+
+
+def remove(path):
+    if is_there(path):
+        os.remove(path)

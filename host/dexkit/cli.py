@@ -17,6 +17,7 @@ from dexkit.demo import demonstrate
 from dexkit.errors import DexkitError, InputError
 from dexkit.link import progress
 from dexkit.link.listing import look
+from dexkit.link.pairing import in_the_network, pair, unpair
 from dexkit.link.ports import Plug, add_urls, plugs
 from dexkit.link.record import record
 from dexkit.link.track import Track
@@ -175,7 +176,7 @@ def rescore_folder(
 #: Ports by name instead of those found.
 Ports = Annotated[
     list[str] | None,
-    typer.Option("--port", help="/dev/ttyACM0, COM3, socket://, replay:FILE, sim:pegboard [all]"),
+    typer.Option("--port", help="/dev/ttyACM0, COM3, net:UID, socket://, replay:FILE, sim:pegboard [all]"),
 ]
 
 
@@ -185,13 +186,36 @@ def list_ports(port: Ports = None) -> None:
 
     Exit code 0: at least one is free; 1: none is.
     """
-    seen = look([Plug(url) for url in port] if port else plugs())
+    seen = look([Plug(url) for url in port] if port else [*plugs(), *in_the_network()])
     for board in seen:
         print("\n".join(board.words()))
     if not seen:
         print("No board is plugged in. Plug one in, or switch a virtual one on: dexkit sim --object pegboard")
     if not any(board.state == "free" for board in seen):
         raise typer.Exit(1)
+
+
+@app.command("pair")
+def pair_board(
+    port: Annotated[str, typer.Argument(help="/dev/ttyACM0, COM3, ...: a Pico W, over USB")],
+    ssid: Annotated[str | None, typer.Option(help="name of the Wi-Fi network that it is to join")] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="have it forget network and key")] = False,
+) -> None:
+    """Pair a Pico W with this computer, to record it through the network; asks for the password.
+
+    Then it is a port like others: dexkit record --port net:UID ...
+    """
+    if undo:
+        print(f"{unpair(port)} has forgotten its network and its key.")
+        return
+    if ssid is None:
+        raise InputError("A board joins a network by its name. Add --ssid NAME.")
+    password = typer.prompt(f"Password of {ssid} [none]", default="", hide_input=True, show_default=False)
+    found = pair(port, ssid, password)
+    print(
+        f"{found.object_kind.replace('_', ' ')} {found.uid} is in {ssid} as {found.name}.local "
+        f"({found.address}). Record it: dexkit record --port net:{found.uid} --out FILE.mcap"
+    )
 
 
 @app.command("record")

@@ -108,5 +108,8 @@ enum dk_stream {
 #define DK_RESEND_MS 300
 #define DK_SILENCE_MS 1500
 #define DK_REPEAT_MS 250
+#define DK_NET_PORT 7433
+#define DK_NONCE_BYTES 16
+#define DK_TAG_BYTES 16
 #define DK_TARE_MS 500
 #endif

@@ -165,7 +165,8 @@ def _python_wire(schema: Schema) -> list[str]:
         lines.append(f"        {_tuple(not_measured(schema, s))},")
         row = ", ".join(f'("{field}", "<{code}")' for field, code in zip(fields, codes, strict=True))
         lines += [f"        np.dtype([{row}]),", "    ),"]
-    lines += ["}", ""]
+    lines += ["}", "", "#: With this both sides begin over the network."]
+    lines += [f'NET_GREETING = b"{schema["frame"]["network"]["greeting"]}"', ""]
     for name, limit in schema["limits"].items():
         lines += [f"#: {limit['means']}", f"{name.upper()} = {limit['value']}", ""]
     return lines
@@ -190,7 +191,7 @@ def firmware_table(schema: Schema) -> str:
         "",
     ]
     lines += [f"{_constant(name)} = const({m['id']})" for name, m in schema["messages"].items()]
-    lines.append("")
+    lines += ["", f'NET_GREETING = b"{schema["frame"]["network"]["greeting"]}"']
     lines += [f"{_constant(name)} = const({limit['value']})" for name, limit in schema["limits"].items()]
     lines += [
         f"{name.upper()}_FIELDS = const({len(m['fields'])})"

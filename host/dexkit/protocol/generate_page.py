@@ -36,6 +36,7 @@ def protocol_page(schema: Schema) -> str:
             parts.append(_table(("field", "meaning"), rows))
     parts += [
         COMMANDS,
+        NETWORK,
         _table(
             ("command", "arguments", "meaning"),
             (
@@ -130,6 +131,29 @@ A board sends a block once when it is full and keeps it until it is acknowledged
 last command is younger than `silence_ms`) the board sends again what is not acknowledged for `resend_ms`,
 oldest first, and at once what lies before a block that has arrived. After an unplug the same `boot` in hello
 says that sequences and ticks go on: the host acknowledges what it has, and the rest comes by itself.
+"""
+
+NETWORK = """\
+## Over the network
+
+A paired Pico W also listens on TCP port `net_port`, and answers in the local network to `dexkit-<uid>.local`
+(mDNS, by its interpreter; no service is announced). USB goes first: while a host is heard there, and while
+another host is heard over the network, a connection is closed at once. Frames and lines are the same; each
+has a tag behind it:
+
+1. The host sends the greeting `dexkit 1` and `nonce_bytes` of chance.
+2. The board answers with a greeting of its own, then with the tag of an empty record: it has the key.
+3. The host sends the tag of an empty record, then its lines.
+
+The key of a direction is HMAC-SHA-256 of the name of who sends (`host` or `board`), the host's greeting and
+the board's, with the 32 bytes agreed at pairing. A tag is the first `tag_bytes` of HMAC-SHA-256, with that
+key, of the record's number (four bytes, from 0 on, in each direction) and the record: a line with its
+newline, a frame with its zero. So a record that is changed, invented, repeated, left out, moved or sent back,
+now or from an earlier connection, has a wrong tag, and a wrong tag ends the connection. Records are not
+encrypted.
+
+At pairing, over USB, the host draws the key. The board keeps it with the network's name and password in the
+clear in its flash, outside the slots: who holds the board can read them.
 """
 
 

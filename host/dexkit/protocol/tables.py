@@ -131,7 +131,7 @@ SETTINGS: dict[str, dict[str, float]] = {
 }
 
 #: SHA-256 of what concerns the wire; hello carries it.
-SCHEMA_HASH = "371853d12fdffefaafc9fb45a3b4e89b801c24760e4ea7a2106b5824542c3925"
+SCHEMA_HASH = "51b140595f874853169d7a0cb976555cd25b94efe17e8a5720e45b767104e72d"
 
 #: Header of every frame.
 HEADER_DTYPE = np.dtype(
@@ -188,6 +188,7 @@ COMMANDS = {
     "set": "name value",
     "selftest": "",
     "ack": "stream next [mask]",
+    "pair": "what [value]",
     "quit": "",
 }
 
@@ -289,6 +290,9 @@ STREAMS = {
     ),
 }
 
+#: With this both sides begin over the network.
+NET_GREETING = b"dexkit 1"
+
 #: Longest payload of a frame.
 PAYLOAD_BYTES = 1024
 
@@ -312,6 +316,15 @@ SILENCE_MS = 1500
 
 #: A host repeats a command, with its number, that got no answer for this long.
 REPEAT_MS = 250
+
+#: TCP port of a board in the network.
+NET_PORT = 7433
+
+#: Random bytes of a greeting over the network.
+NONCE_BYTES = 16
+
+#: What is sent of each HMAC-SHA-256 over the network.
+TAG_BYTES = 16
 
 #: Time over which tare averages.
 TARE_MS = 500

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from dexkit.sim.board import ops
 from dexkit.sim.chips import Chip
 from dexkit.sim.clockwork import Clockwork, Reset
+from dexkit.sim.radio import Radio
 
 #: A bus that hangs is given up after this long (rp2's default).
 I2C_TIMEOUT_US = 50_000
@@ -73,6 +74,8 @@ class Desk(Clockwork):
     ) -> None:
         self.buses, self.unique_id = dict(buses), unique_id
         self.lights: dict[int, bytes] = {}
+        #: What a Pico W has besides; it is silent until the board uses it.
+        self.radio = Radio()
         self.pins: dict[int, int] = {}
         #: Pins that somebody holds at a level, as a button does.
         self.held: dict[int, int] = {}

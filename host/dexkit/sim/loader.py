@@ -84,6 +84,8 @@ class Loader:
         self._builtins = {name: getattr(builtins, name) for name in dir(builtins)}
         self._builtins |= {"__import__": self._import, "open": self._open, "print": self._print}
         self._supply("_desk", call=desk.call)
+        desk.radio.power_off()
+        self._supply("_net", radio=desk.radio)
         self._supply("os", **self._os())
         sys_module = self._supply("sys", **self._sys())
         stdio = self._import("stdio")

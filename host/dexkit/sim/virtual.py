@@ -161,6 +161,7 @@ class VirtualBoard:
                 self._strike(PowerOff)
                 self._thread.join(HANGS_S)
             self._thread = None
+            self.desk.radio.power_off()
 
     def close(self) -> None:
         """Cut the power and throw the board's own flash away."""

@@ -319,8 +319,9 @@ def glass_of(recording: Recording) -> Glass:
             "The weight stays the same in the whole recording. Probably the scale was not connected or "
             "nothing was poured. Check the cable, record again."
         )
-    rate_hz = min(max(1.0 / period_s(raw), RATE_LIMITS_HZ[0]), RATE_LIMITS_HZ[1])
-    load_n, rate_hz, t0_s = table(recording, "coaster", rate_hz)
+    own_hz = 1.0 / period_s(raw)
+    wanted_hz = min(max(own_hz, RATE_LIMITS_HZ[0]), RATE_LIMITS_HZ[1])
+    load_n, rate_hz, t0_s = table(recording, "coaster", wanted_hz if wanted_hz != own_hz else None)
     events = segment_coaster(load_n, rate_hz)
     events["t_s"] += t0_s
     events["t_known_s"] += t0_s

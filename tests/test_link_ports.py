@@ -358,7 +358,7 @@ def test_a_recording_that_is_ended_or_killed_is_readable(signal_name, tmp_path):
         give = board.board.give
         board.board.give = lambda data, now_us: (b" start" in data and started.set(), give(data, now_us))
         assert started.wait(20)
-        board.closing.wait(2.5)  # some seconds of samples
+        board.closing.wait(1.7)  # some seconds of samples
         run.send_signal(getattr(signal, signal_name))
         stdout, stderr = run.communicate(timeout=20)
     recording = read(out)
@@ -367,10 +367,10 @@ def test_a_recording_that_is_ended_or_killed_is_readable(signal_name, tmp_path):
         assert run.returncode == 0, stderr
         assert "nothing is missing" in stdout
         assert not recording.losses.recovered
-        assert seconds > 2.2
+        assert seconds > 1.4
     else:
         assert recording.losses.recovered
-        assert seconds > 1.0
+        assert seconds > 0.5
 
 
 def test_the_lock_is_one_that_other_programs_see(tmp_path):

@@ -34,6 +34,8 @@ LEAD_S = 0.1
 STOP_G_S, STOP_S = 1.0, 0.2
 #: A single sample further than this from its neighbours' median is a spike (PROPOSED).
 SPIKE_G = 5.0
+#: At this rate and above, a spike of some milliseconds may last two samples (the segmenter knows it, too).
+FAST_HZ = 149.0
 
 Floats = NDArray[np.float64]
 
@@ -328,11 +330,13 @@ def glass_of(recording: Recording) -> Glass:
     events = events[np.argsort(events["t_s"], kind="stable")]
     hold_last(load_n[:, 0], np.flatnonzero(~np.isfinite(load_n[:, 0])))
     weight_g = load_n[:, 0].astype(np.float64) / N_PER_G
-    if len(weight_g) >= 5:  # single wrong conversions fall out
-        inner = np.median(np.lib.stride_tricks.sliding_window_view(weight_g, 3), axis=1)
-        lone = np.abs(weight_g[1:-1] - inner) > SPIKE_G
-        lone &= np.abs(weight_g[2:] - weight_g[:-2]) < SPIKE_G
-        weight_g[1:-1][lone] = inner[lone]
+    if len(weight_g) >= 5:  # wrong conversions fall out: single ones, and two of a fast converter
+        reach = 2 if rate_hz >= FAST_HZ else 1
+        inner = np.median(np.lib.stride_tricks.sliding_window_view(weight_g, 2 * reach + 1), axis=1)
+        here = weight_g[reach:-reach]
+        lone = np.abs(here - inner) > SPIKE_G
+        lone &= np.abs(weight_g[2 * reach :] - weight_g[: -2 * reach]) < SPIKE_G
+        here[lone] = inner[lone]
     kept = RecordedStream(raw.name, raw.columns, raw.t_s[good], raw.values[good], raw.rate_hz)
     lost = tuple((float(a), float(b)) for a, b in gaps(kept))
     return Glass(raw, weight_g, rate_hz, t0_s, events, lost)

@@ -59,6 +59,7 @@ damage: $(VENV)/.dev ## damage a recording at every byte, in every way: some twe
 MINUTES ?= 30
 powercut: $(VENV)/.dev ## cut the power at every write and erase of updates, in four ways
 	$(BIN)/python -m tests.powercut
+	$(BIN)/python -m tests.powercut_pico
 
 soak: $(VENV)/.dev ## play MINUTES=30 of the whole kit on a bad line; count what is lost or invented
 	$(BIN)/python -m tests.soak $(MINUTES)

@@ -43,12 +43,6 @@ class Direct(AtPrompt):
             for at in range(0, len(data), CHUNK_BYTES):
                 file.write(data[at : at + CHUNK_BYTES])
 
-    def digest(self, path):
-        try:
-            return self.run(f"import slots\nprint(slots.digest({path!r}))")
-        except OSError:
-            return ""
-
 
 def versions(count: int, files: dict[str, bytes]) -> list[Application]:
     """Return applications that follow each other: each changes a third of the files, drops one, adds one."""

@@ -24,6 +24,21 @@ TIMEOUT_S = 10.0  # of silence, after which a board is given up
 PROMPT_S = 2.0  # how long a running application may take to leave
 TRIES = 3
 CHUNK_BYTES = 2048  # of a file in one piece; a board needs about four times as much memory
+#: For the board. An error's number says little: not every MicroPython counts as POSIX does.
+DIGEST = """
+def digest(path):
+    import binascii, hashlib
+    whole, part = hashlib.sha256(), memoryview(bytearray(512))
+    try:
+        with open(path, "rb") as file:
+            while True:
+                count = file.readinto(part)
+                if not count:
+                    return binascii.hexlify(whole.digest()).decode()
+                whole.update(part[:count])
+    except OSError:
+        return ""
+"""
 STAY = "Connect pins 29 and 28 of the board (GP22 to ground), plug it in anew, and try again."
 
 
@@ -35,7 +50,7 @@ class Board:
     port
         Name or URL of the port.
     timeout_s
-        Silence after which the board is given up.
+        Silence after which the board is given up [TIMEOUT_S].
 
     Raises
     ------
@@ -43,8 +58,8 @@ class Board:
         When the port cannot be opened, or no prompt comes.
     """
 
-    def __init__(self, port: str, *, timeout_s: float = TIMEOUT_S) -> None:
-        self.port, self.timeout_s = port, timeout_s
+    def __init__(self, port: str, *, timeout_s: float | None = None) -> None:
+        self.port, self.timeout_s = port, timeout_s or TIMEOUT_S
         self._transport: Any = None
 
     def __enter__(self) -> Self:
@@ -112,13 +127,8 @@ class Board:
         self.run(f"import os\nos.rename({path + '.new'!r}, {path!r})")
 
     def digest(self, path: str) -> str:
-        """Return the SHA-256 of a file on the board, in hexadecimal; empty when there is none."""
-        try:
-            with self._watched(f"reading {path}"):
-                digest: bytes = self._transport.fs_hashfile(path, "sha256", chunk_size=CHUNK_BYTES)
-        except FileNotFoundError:
-            return ""
-        return digest.hex()
+        """Return the SHA-256 of a file on the board, in hexadecimal; empty when it cannot be read."""
+        return self.run(f"{DIGEST}print(digest({path!r}))")
 
     def reset(self) -> None:
         """Have the board start anew, as after power-up; the connection ends with it."""
@@ -169,8 +179,6 @@ class Board:
             raise LinkError(
                 f"The board failed at {doing}: {last}. Unplug it, plug it in, and try again."
             ) from None
-        except FileNotFoundError:
-            raise
         except (TransportError, OSError, struct.error, SyntaxError, ValueError) as error:
             raise LinkError(
                 f"The board at {self.port} fell silent at {doing} ({_in_words(error)}). Probably the cable "

@@ -4,7 +4,6 @@ from collections import OrderedDict
 from app.lights import colour
 from app.schema_table import COMMANDS, HELLO, REPLY, SCHEMA_HASH, TARE_MS
 from app.settings import SETTINGS
-from app.selftest import selftest
 from app.tare import Tare
 
 _DAMAGED = "The line was damaged on its way or is no command. Send it again."
@@ -168,7 +167,6 @@ class Answers:
         for stream in loop.streams:
             if stream.running:
                 stream.stop()
-                loop.send_last(stream)
         loop.collect()
         return None
 
@@ -234,6 +232,8 @@ class Answers:
             if stream.running:
                 raise Wrong("The streams run, and a self-test would tear them. Send stop first.")
         loop.kit.configure()
+        from app.selftest import selftest  # asked for now and then, and memory is dear
+
         found = selftest(loop.kit, loop.feed)
         if all([facts["words"] == "ok" for facts in found.values()]):
             self.board.show("selftest")

@@ -1,6 +1,7 @@
 # Contacts: switches and light barriers on an MCP23017, fingers on an MPR121; one bit each in the row.
 #
 # The row is cleared before the sensors of its stream fill it: each only sets its bits.
+from app.inner import fill_bits
 from app.sensor import Sensor
 
 
@@ -11,27 +12,20 @@ class _Bits(Sensor):
     def __init__(self, *facts):
         super().__init__(*facts)
         # On the chip the channels are two runs: bits 0.. of its first byte, bits 0.. of its second.
-        self._on_a = sum(1 for pin in self.pins if pin < 8)
-        self._mask_a = (1 << self._on_a) - 1
-        self._mask_b = (1 << len(self.pins) - self._on_a) - 1
-
-    def bits(self):
-        return self.raw[0] & self._mask_a | (self.raw[1] & self._mask_b) << self._on_a
+        on_a = sum(1 for pin in self.pins if pin < 8)
+        on_b = len(self.pins) - on_a
+        self._facts = bytes((on_a, (1 << on_a) - 1, (1 << on_b) - 1, self.first, self.width))
 
     def fill(self, raw, row, at):
-        bits = self.bits() << self.first
-        row[at] |= bits & 255
-        if self.width > 1:
-            row[at + 1] |= (bits >> 8) & 255
-        if self.width > 2:
-            row[at + 2] |= (bits >> 16) & 255
-        return 0
+        return fill_bits(raw, self._facts, row, at)
 
     def mark(self, row, at):
         row[at + self.width - 1] |= self.mark_bits
 
     def values(self):
-        return (self.bits(),)
+        row = bytearray(self.width)
+        fill_bits(self.raw, self._facts, row, 0)
+        return (int.from_bytes(row, "little"),)
 
     def ends_of_range(self, lowest, highest):
         return False

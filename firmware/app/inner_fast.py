@@ -154,4 +154,15 @@ def fill_motion(raw: ptr8, row: ptr8, at: int) -> int:
     return ends
 
 
+@micropython.viper
+def fill_bits(raw: ptr8, facts: ptr8, row: ptr8, at: int) -> int:
+    bits = ((raw[0] & facts[1]) | ((raw[1] & facts[2]) << facts[0])) << facts[3]
+    end = at + facts[4]
+    while at < end:
+        row[at] = row[at] | (bits & 255)
+        bits >>= 8
+        at += 1
+    return 0
+
+
 seal(bytearray(32), 0, 16)  # fails here, at import, where machine code cannot run

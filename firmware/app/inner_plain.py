@@ -111,3 +111,13 @@ def fill_motion(raw, row, at):
         row[to] = low
         row[to + 1] = high
     return ends
+
+
+def fill_bits(raw, facts, row, at):
+    # Two runs of bits of the chip as one run in a row that holds zeros where they go.
+    #
+    # facts: bits in the first run, masks of both runs, first bit in the row, bytes of the row.
+    bits = (raw[0] & facts[1] | (raw[1] & facts[2]) << facts[0]) << facts[3]
+    for i in range(facts[4]):
+        row[at + i] |= (bits >> (8 * i)) & 255
+    return 0

@@ -6,28 +6,38 @@ import sys
 import busio
 from machine import I2C, Pin
 
+from app import schema_table
 from app.contacts import Contacts, Touch
 from app.load import Load
 from app.motion import Motion
 from app.pace import Beat, Edge
-from app import schema_table
 from app.stream import Stream
 from micropython import const
 
 _CHIPS = {"nau7802": Load, "lsm6dsox": Motion, "mcp23017": Contacts, "mpr121": Touch}
 _BYTES = {"b": 1, "B": 1, "h": 2, "H": 2, "i": 4, "I": 4}
+_AFTER = const(6000)  # bytes: what the streams need besides the samples of 20 s and the heads of their blocks
 _LIMIT_MS = const(6000)  # for configuring one chip
 
 
 class Kit:
     def __init__(self, wiring, feed):
-        # Big things first, while the heap is whole.
         self.feed = feed  # the watchdog's
-        self.streams = []
+        # The rings go to the end of the heap, so that what comes and goes finds room before them at once: a search
+        # that must pass them takes longer than reading a sensor.
+        plan = []
         for name, _ in wiring.STREAMS:
             number, hz, row, channels = schema_table.STREAMS[name]
-            row_bytes = sum(_BYTES[code] for code in row[1:])
-            self.streams.append(Stream(name, number, hz, row_bytes, row[1] in "BHI", channels))
+            plan.append((name, number, hz, sum([_BYTES[code] for code in row[1:]]), row[1] in "BHI", channels))
+        gc.collect()
+        before = gc.mem_free() - sum([hz * row_bytes for _, _, hz, row_bytes, _, _ in plan]) * 24 - _AFTER
+        try:
+            filler = bytearray(max(before, 0))
+        except MemoryError:
+            filler = None
+        self.streams = [Stream(*facts) for facts in plan]
+        filler = None
+        gc.collect()
         self.buses = {}
         for number, sda, scl, hz in wiring.BUSES:
             self.buses[number] = I2C(number, sda=Pin(sda), scl=Pin(scl), freq=hz)

@@ -18,6 +18,8 @@ class Loop:
         self.kit, self.port, self.messages, self.ticks = kit, port, messages, ticks
         self.answers, self.lights, self.rest, self.feed = answers, lights, rest, feed
         self.streams = kit.streams
+        # Chips that keep their own time first: they do not wait.
+        self._hasty = sorted(kit.streams, key=lambda stream: stream.sensors[0].pace.pin is None)
         self.host_is_there = False
         self.resent = 0
         self.quit = False
@@ -48,17 +50,15 @@ class Loop:
                 self._line_waits = True
 
         # Priority 2: samples. Their time was taken in the interrupt; here they are read before the next is ready.
-        # Priority 3: blocks that are complete go out at once.
-        sent = False
-        for stream in self.streams:
+        for stream in self._hasty:
             leader = stream.leader
             if leader and leader.pace.count != leader.taken:
                 busy = True
-                if stream.take(self.ticks):
-                    self.send_last(stream)
-                    sent = True
-        if sent:
-            pass
+                stream.take(self.ticks)
+
+        # Priority 3: a block that is complete goes out at once.
+        if self.send_fresh():
+            busy = True
 
         # Priority 4: other commands.
         elif self._line_waits:
@@ -102,14 +102,21 @@ class Loop:
             for stream in self.streams:
                 stream.ring.send_all()
 
-    def send_last(self, stream):
-        # The block that was just completed: the host gets it now, or the ring keeps it.
-        if self.answers.tare:
-            self.answers.tare.add(stream)
-        if self.rest.resting:
-            self.rest.keep(stream, self)
-        elif self.host_is_there:
-            self.write(stream.ring, stream.ring.next - 1)
+    def send_fresh(self):
+        # Look at one block that was just completed: the host gets it now, or the ring keeps it.
+        for stream in self._hasty:
+            ring = stream.ring
+            block = ring.fresh
+            if block < ring.next:
+                ring.fresh = block + 1
+                if self.answers.tare:
+                    self.answers.tare.add(stream, block)
+                if self.rest.resting:
+                    self.rest.keep(stream, self)
+                elif self.host_is_there:
+                    self.write(ring, block)
+                return True
+        return False
 
     def write(self, ring, block):
         if not ring.send(self.port, block):

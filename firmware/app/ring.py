@@ -25,6 +25,7 @@ class Ring:
         self.counts = bytearray(slots)  # rows of each block; 0: the host has it
         self.oldest = 0  # sequence of the oldest block kept
         self.next = 0  # sequence of the block being collected
+        self.fresh = 0  # sequence of the next complete block that was not looked at
         self.overwritten = 0
         self.again = 0  # next block to send again
         self.until = 0  # blocks before this one are sent again
@@ -45,6 +46,11 @@ class Ring:
         struct.pack_into("<I", self.memory, slot * self.slot_bytes + 4, lost)
         self.counts[slot] = rows
         self.next += 1
+
+    def rows_of(self, sequence):
+        # Place and number of the rows of a kept block.
+        slot = sequence % self.slots
+        return slot * self.slot_bytes + _HEAD, self.counts[slot]
 
     def send(self, port, sequence):
         # Send a kept block; return whether it went out whole.

@@ -2,6 +2,7 @@
 #
 # A sensor writes its part of a row. Where it has nothing to say it writes the mark for "not measured", so the
 # stream goes on with what is left. `words` is "ok", or what is wrong; hello and self-test carry it.
+from app.hot import fetch
 from micropython import const
 
 SILENT = "stopped answering; probably its cable is loose. Plug it in and send start"
@@ -9,7 +10,6 @@ NOT_READY = "is not ready: no reading comes; probably it is not powered or its r
 SATURATED = "is saturated: it is loaded beyond its range, or a wire of its bridge is broken"
 STUCK = "is stuck: it gives the very same reading again and again. Switch the board off and on"
 
-_QUIET_ROWS = const(8)  # rows without a new reading, after which the last one is too old
 _STUCK_LOOKS = const(20)  # looks with the very same reading: noise makes this impossible
 
 
@@ -28,14 +28,14 @@ class Sensor:
         self.saturated = 0  # readings at an end of the range since the last look
         self.errors = 0  # failed readings in a row
         self._read = i2c.readfrom_mem_into
-        self._quiet = 0
+        self.quiet = 0
         self._seen_count = 0
         self._same = 0
         self._shadow = bytearray(self.BYTES)
 
     def start(self):
         self.started = self.trusted = True
-        self._quiet = self._same = self.errors = self.saturated = 0
+        self.quiet = self._same = self.errors = self.saturated = 0
         self._seen_count = self.pace.count
         self.pace.start()
         self.drop()
@@ -49,27 +49,7 @@ class Sensor:
         self.taken = self.pace.count
         self.fetch()
 
-    def put(self, row, at):
-        # Write this sensor's part of the row that begins at `at`.
-        if self.there:
-            count = self.pace.count
-            if count != self.taken:
-                self.taken = count
-                self._quiet = 0
-                self.fetch()
-            else:
-                self._quiet += 1
-            if self.trusted and not self.errors and self._quiet < _QUIET_ROWS:
-                self.saturated += self.fill(self.raw, row, at + self.offset)
-                return
-        self.mark(row, at + self.offset)
-
-    def fetch(self):
-        try:
-            self._read(self.address, self.REGISTER, self.raw)
-            self.errors = 0
-        except OSError:
-            self.errors += 1
+    fetch = fetch
 
     def look(self):
         # Called a few times a second while sampling: say what is wrong, or that all is well.

@@ -12,13 +12,14 @@ class Tare:
         self._began = ticks_ms()
         self._wanted = [[channel, stream, index, 0, 0] for channel, stream, index in wanted]
 
-    def add(self, stream):
+    def add(self, stream, block):
         # A block of the stream was completed.
-        memory, at, rows = stream.last_rows()
+        memory, row_bytes = stream.ring.memory, stream.ring.row_bytes
+        at, rows = stream.ring.rows_of(block)
         for wanted in self._wanted:
             if wanted[1] is stream:
                 for row in range(rows):
-                    (value,) = struct.unpack_from("<i", memory, at + row * stream.ring.row_bytes + 4 * wanted[2])
+                    (value,) = struct.unpack_from("<i", memory, at + row * row_bytes + 4 * wanted[2])
                     if value != _ABSENT:
                         wanted[3] += value
                         wanted[4] += 1

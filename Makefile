@@ -29,6 +29,11 @@ $(VENV)/.rings: $(VENV)/.dev host/dexkit/sim/engines/js/package-lock.json
 	$(BIN)/python -m dexkit.sim.engines.node
 	@touch $@
 
+# Virtual boards run the published sensor drivers.
+$(VENV)/.kit: $(VENV)/.base
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[flash]'
+	@touch $@
+
 $(VENV)/.bench: $(VENV)/.base
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@touch $@
@@ -77,7 +82,7 @@ TRIALS ?= 1000
 clock-trials: $(VENV)/.dev ## say how far sample times are off over TRIALS=1000 simulated half hours
 	$(BIN)/python -m tests.clock_world $(TRIALS)
 
-demo: $(VENV)/.base ## score three simulated tests and make a page to look at
+demo: $(VENV)/.kit ## score three simulated tests and make a page to look at
 	$(BIN)/dexkit demo
 
 docs: $(VENV)/.base ## write the generated documentation

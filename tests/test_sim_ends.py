@@ -134,3 +134,9 @@ def test_the_command_prints_its_port_and_ends_when_told_to(told):
     assert process.returncode == 0, err
     assert err == ""
     assert "dexkit record" in advice
+
+
+def test_without_the_drivers_a_virtual_board_says_what_to_install(monkeypatch):
+    monkeypatch.setattr("dexkit.sim.loader.DRIVERS", ("cedargrove_nau7802", "no_such_driver"))
+    with pytest.raises(InputError, match=r"no_such_driver are not installed.*pip install 'dexkit\[flash\]'"):
+        VirtualBoard("coaster")

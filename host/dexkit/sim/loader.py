@@ -312,3 +312,8 @@ def _driver_folders(top: str) -> list[Path]:
         return []
     path = Path(found.origin)
     return [path.parent.parent if path.name == "__init__.py" else path.parent]
+
+
+def missing_drivers() -> list[str]:
+    """Return which published drivers are not installed."""
+    return [name for name in DRIVERS if importlib.util.find_spec(name) is None]

@@ -28,7 +28,7 @@ from dexkit.sim.engines.micropython import MicroPython
 from dexkit.sim.engines.pico import Pico
 from dexkit.sim.feed import Stage
 from dexkit.sim.line import Line
-from dexkit.sim.loader import Loader
+from dexkit.sim.loader import Loader, missing_drivers
 from dexkit.sim.scene import Scene, make_scene
 
 #: From the `start` of the first stream until the person begins.
@@ -323,13 +323,18 @@ def engine_of(name: str, object_kind: str, program: str | None = None) -> Engine
     Raises
     ------
     InputError
-        When there is no such engine or object.
+        When there is no such engine or object, or what the firmware imports is not installed.
     """
     if object_kind not in OBJECT_ID:
         raise InputError(f"There is no object {object_kind!r}. Use one of: {', '.join(OBJECT_ID)}.")
     if name not in ENGINES:
         raise InputError(
             f"There is no engine {name!r}. Probably it is misspelt. Use one of: {', '.join(ENGINES)}."
+        )
+    if program is None and (lacks := missing_drivers()):
+        raise InputError(
+            f"A virtual board runs the published sensor drivers, and {', '.join(lacks)} are not installed. "
+            "Install them: pip install 'dexkit[flash]'."
         )
     return ENGINES[name](program or firmware_program(object_kind))
 

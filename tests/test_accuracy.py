@@ -6,7 +6,8 @@ A few seeds of its own; the held-out ones are for `python -m benchmarks.accuracy
 import pytest
 from benchmarks.accuracy import BOUNDS, Result
 
-#: Kind groups that reach their bounds.
+#: Kind groups that reach their bounds. Pours do so on most people, but not on the held-out eight: F1 at 50 ms
+#: was 0.97 over eighty seeds that nobody had looked at, and 0.88 on seeds 901 to 908.
 THERE = ("cup contacts", "cup pour", "buttons", "holes", "tray", "coaster receive", "coaster disturbed")
 
 

@@ -63,7 +63,8 @@ class Clockwork:
         self.attached = True
         #: Whether the host takes what is sent; else the board's buffer fills up and its writes fall short.
         self.host_reads = True
-        self._state = threading.Condition()
+        self._lock = threading.RLock()
+        self._state = threading.Condition(self._lock)
         self._until_us: int | None = None
         self._waits = False
         self._or_sent = False

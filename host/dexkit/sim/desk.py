@@ -1,11 +1,12 @@
 """One virtual board's surroundings: its buses with chips, pins, timers, lights, and its end of the line.
 
-Whatever runs the board's Python (an engine) calls `Desk.call` with a request (`board/ops.py` has the layout)
-and gets the reply. Time is virtual and depends on what the board does, never on the machine, so the same
+Whatever runs the board's Python (an engine) calls `Desk.call` with a request of `board/ops.py` and gets the
+reply. Time is virtual and depends on what the board does, never on the machine, so the same
 firmware with the same scene and the same bytes from the host sends the same bytes, on any engine.
 """
 
 import random
+import re
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,8 +20,6 @@ from dexkit.sim.radio import Radio
 I2C_TIMEOUT_US = 50_000
 #: What one bit of overhead costs: start, stop, the driver's own work.
 I2C_OVERHEAD_US = 12
-#: What calling anything of the board's costs, roughly.
-REQUEST_US = 4
 #: USB at full speed moves about one byte in a microsecond; the board's buffer holds this many.
 USB_US_PER_BYTE, USB_BYTES, USB_TIMEOUT_US = 1, 256, 500_000
 #: One light takes 24 bits of 1.25 us.
@@ -28,6 +27,12 @@ LIGHT_US_PER_BYTE = 10
 #: The board must look up at least this often, so that bytes from the host and the wall clock are seen.
 LOOK_US = 1000
 FREE_BYTES = 120_000
+
+#: What `Desk.call` answers: ticks, microseconds until it must be asked again, result, flags, events as (kind,
+#: number, ticks), bytes.
+Reply = tuple[int, int, int, int, list[tuple[int, int, int]], bytes]
+_NOTHING = (0, b"")
+_CONTROL = re.compile(rb"[\x00-\x1f]")
 
 
 @dataclass
@@ -94,36 +99,51 @@ class Desk(Clockwork):
 
     # ----------------------------------------------------------------------------------- for the board
 
-    def call(self, request: bytes) -> bytes:
+    def call(self, op: int, spent_us: int, a: int, b: int, data: bytes) -> Reply:
         """Answer one request of the board.
+
+        Parameters
+        ----------
+        op, a, b, data
+            What it asks for, as `board/ops.py` says.
+        spent_us
+            How far its time has gone since the last request.
 
         Raises
         ------
         PowerOff
             When the board loses its power, resets, or is bitten by its watchdog.
         """
-        op, spent_us, a, b = struct.unpack_from(ops.REQUEST, request)
-        with self._state:
+        with self._lock:
             self.requests += 1
-            self._go_on(self.now_us + spent_us + (REQUEST_US if op != ops.SYNC else 0))
-            result, data = self._operations[op](a, b, request[struct.calcsize(ops.REQUEST) :])
-            self._stand()
-            return self._reply(result, data)
-
-    def _reply(self, result: int, data: bytes) -> bytes:
-        flags, self._interrupted = (ops.INTERRUPTED if self._interrupted else 0), False
-        left_us = max(1, min(LOOK_US, self._due_us - self.now_us))
-        head = struct.pack(ops.REPLY, self.ticks(), left_us, result, flags, len(self._events))
-        if not self._events:
-            return head + data
-        events, self._events = sorted(self._events), []
-        return head + b"".join(struct.pack(ops.EVENT, k, n, self.ticks(t)) for t, k, n in events) + data
+            if op == ops.SYNC:
+                self._go_on(self.now_us + spent_us)
+                result, answer = _NOTHING
+            else:
+                self._go_on(self.now_us + spent_us + ops.REQUEST_US)
+                result, answer = self._operations[op](a, b, data)
+            due_us = self._due_us
+            if self._until_us is not None:
+                self._stand()
+                due_us = min(self._due_us, self._until_us)
+            now_us = self.now_us
+            left_us = max(1, min(LOOK_US, due_us - now_us))
+            flags = ops.WAITS if self._inbox else 0
+            if self.host_reads or self._has_room():
+                flags |= ops.ROOM
+            if self._interrupted:
+                self._interrupted = False
+                flags |= ops.INTERRUPTED
+            events = []
+            if self._events:
+                events = [(kind, number, self.ticks(at_us)) for at_us, kind, number in sorted(self._events)]
+                self._events.clear()
+            return self.ticks(), left_us, result, flags, events, answer
 
     # --------------------------------------------------------------------------------------- operations
 
     def _table(self) -> dict[int, Callable[[int, int, bytes], tuple[int, bytes]]]:
         return {
-            ops.SYNC: lambda a, b, data: (0, b""),
             ops.SLEEP: self._sleep,
             ops.I2C_INIT: self._open_bus,
             ops.I2C: self._transfer,
@@ -131,7 +151,6 @@ class Desk(Clockwork):
             ops.PIN_SET: self._set_pin,
             ops.PIN_WATCH: self._watch,
             ops.TIMER: self._set_timer,
-            ops.POLL: lambda a, b, data: (2 * len(self._inbox) + self._has_room(), b""),
             ops.READ: self._read,
             ops.WRITE: self._write,
             ops.LIGHTS: self._show,
@@ -214,8 +233,10 @@ class Desk(Clockwork):
         return 0, b""
 
     def _read(self, count: int, b: int, data: bytes) -> tuple[int, bytes]:
-        taken = bytes(self._inbox[:count])
-        del self._inbox[:count]
+        """Bytes from the host, up to a control byte."""
+        control = _CONTROL.search(self._inbox, 0, count)
+        taken = bytes(self._inbox[: control.end() if control else count])
+        del self._inbox[: len(taken)]
         return len(taken), taken
 
     def _write(self, a: int, b: int, data: bytes) -> tuple[int, bytes]:

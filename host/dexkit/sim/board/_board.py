@@ -3,10 +3,9 @@
 Time passes by what the board does: each `ticks_us` costs TICK_US, each request what the desk says. Between
 two requests the board counts by itself, in small numbers only. When an event (a pin's edge, a timer) came
 due, its handler runs: a hard one at the event's own time plus LATENCY_US, a soft one after the request.
-Runs on CPython and MicroPython; `_desk.call` is supplied by what runs the board.
+Whether bytes wait, and those that were read ahead, the board knows without asking: it looks some thousand
+times a second. Runs on CPython and MicroPython; `_desk.call` is supplied by what runs the board.
 """
-
-import struct
 
 import ops
 from _desk import call
@@ -27,9 +26,13 @@ class Clock:
     #: True in a hard handler: there the desk's time stands still.
     in_handler = False
     in_soft = False
+    #: What the last answer said besides: the flags of `ops`.
+    flags = 0
+    #: Bytes from the host that were fetched and not yet read.
+    ahead = b""
 
 
-clock = Clock
+clock = Clock()
 #: (kind, number) -> (handler, its argument, hard)
 handlers = {}
 _due = []
@@ -39,18 +42,26 @@ _soft = []
 def request(op, a=0, b=0, data=b""):
     """Ask the desk; return the result and the bytes of its answer. Handlers of what came due have run."""
     spent_us = 0 if clock.in_handler else clock.spent_us
-    reply = call(struct.pack(ops.REQUEST, op, spent_us, a, b) + data)
-    ticks, left_us, result, flags, events = struct.unpack_from(ops.REPLY, reply, 0)
-    at = ops.REPLY_BYTES
-    for _ in range(events):
-        _due.append(struct.unpack_from(ops.EVENT, reply, at))
-        at += ops.EVENT_BYTES
+    ticks, left_us, result, clock.flags, events, answer = call(op, spent_us, a, b, data)
+    _due.extend(events)
     if not clock.in_handler:
-        clock.ticks, clock.spent_us, clock.left_us = ticks, 0, left_us
-        _handle()
-    if flags & ops.INTERRUPTED:
+        clock.ticks = ticks
+        clock.spent_us = 0
+        clock.left_us = left_us
+        if _due or _soft:
+            _handle()
+    if clock.flags & ops.INTERRUPTED:
+        clock.flags ^= ops.INTERRUPTED
+        clock.ahead = b""
         raise KeyboardInterrupt
-    return result, reply[at:]
+    return result, answer
+
+
+def spend(us):
+    """Let a little time go by, and what came due in it."""
+    clock.spent_us += us
+    if clock.spent_us >= clock.left_us:
+        request(ops.SYNC)
 
 
 def ticks_us():
@@ -59,6 +70,30 @@ def ticks_us():
     if clock.spent_us >= clock.left_us:
         request(ops.SYNC)
     return (clock.ticks + clock.spent_us) & ops.TICKS_MASK
+
+
+def has_bytes():
+    """Return whether bytes from the host wait."""
+    return bool(clock.ahead or clock.flags & ops.WAITS)
+
+
+def read_some(count):
+    """Return the bytes from the host that wait, so many at most."""
+    if clock.ahead:
+        spend(ops.REQUEST_US)
+    else:
+        clock.ahead = request(ops.READ, ops.READ_BYTES)[1]
+    data = clock.ahead[:count]
+    clock.ahead = clock.ahead[count:]
+    return data
+
+
+def doze():
+    """Let time go on to the next event or byte, one millisecond at most; return how far it went."""
+    if clock.ahead:
+        spend(ops.REQUEST_US)
+        return 0
+    return request(ops.SLEEP, 1000, 1)[0]
 
 
 def sleep_us(us):
@@ -119,4 +154,4 @@ def _run_hard(key, handler, argument, ticks):
 def report(error):
     """Say on the console that a handler failed."""
     text = "Uncaught exception in a handler: %s: %s\r\n" % (type(error).__name__, error)
-    call(struct.pack(ops.REQUEST, ops.WRITE, 0, 0, 0) + text.encode())
+    call(ops.WRITE, 0, 0, 0, text.encode())

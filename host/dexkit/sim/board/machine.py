@@ -3,7 +3,7 @@
 import struct
 
 import ops
-from _board import handlers, request
+from _board import doze, handlers, request
 
 PWRON_RESET, WDT_RESET = 1, 3
 
@@ -182,7 +182,7 @@ def _fill(buf, data):
 
 def idle():
     """Wait for what happens next, one millisecond at most, as rp2 does."""
-    request(ops.SLEEP, 1000, 1)
+    doze()
 
 
 def lightsleep(ms=1):

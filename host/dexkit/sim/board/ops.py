@@ -1,15 +1,19 @@
 """The requests that a virtual board makes to its desk: their numbers and the layout of both sides.
 
-A request is ``<B I i i`` (operation, microseconds spent since the last request, two arguments) and bytes;
-its reply ``<I I i B H`` (ticks, microseconds until the desk must be asked again, result, flags, number of
-events), the events ``<B B I`` (kind, number, ticks), and bytes. Runs on CPython and MicroPython.
+A request is an operation, the microseconds spent since the last request, two arguments, and bytes; its reply
+is ticks, the microseconds until the desk must be asked again, a result, flags, events (kind, number, ticks),
+and bytes. Over a pipe they are laid out as below, the reply with the number of its events. Runs on CPython
+and MicroPython.
 """
 
 REQUEST = "<BIii"
+REQUEST_BYTES = 13
 REPLY = "<IIiBH"
 REPLY_BYTES = 15
 EVENT = "<BBI"
 EVENT_BYTES = 6
+#: What calling anything of the board's costs, roughly.
+REQUEST_US = 4
 
 #: Time stands where the board says; only events are fetched.
 SYNC = 0
@@ -27,10 +31,10 @@ PIN_SET = 5
 PIN_WATCH = 6
 #: a number, b period in us, 0 ends it; data one byte: 1 periodic.
 TIMER = 7
-#: The result is twice the bytes from the host that wait, and 1 more when there is room for bytes to it.
-POLL = 8
-#: a bytes at most; answers with them, without waiting.
+#: a bytes at most; answers with them, without waiting, up to a control byte: there a program may end, and
+#: what follows is for the next one.
 READ = 9
+READ_BYTES = 512
 #: data for the host; the result is how many were taken.
 WRITE = 10
 #: a pin; data: one colour after the other, as the lights get them.
@@ -52,8 +56,8 @@ MEMORY = 18
 
 #: Result of an I2C request: nobody answered, or the bus hangs (EIO and ETIMEDOUT as rp2 tells them).
 OK, NOBODY, HANGS = 0, 5, 110
-#: Flags of a reply.
-INTERRUPTED = 1
+#: Flags of a reply: Ctrl-C came; bytes from the host wait; there is room for bytes to it.
+INTERRUPTED, WAITS, ROOM = 1, 2, 4
 #: Kinds of events.
 EDGE, TICK = 0, 1
 #: Ticks wrap here, as on MicroPython.

@@ -1,7 +1,7 @@
 """MicroPython's `select` on a virtual board: only the console can be waited for."""
 
 import ops
-from _board import request
+from _board import clock, doze, has_bytes, spend
 
 POLLIN, POLLOUT, POLLERR, POLLHUP = 1, 4, 8, 16
 
@@ -24,15 +24,15 @@ class _Poll:
     def poll(self, timeout=-1):
         """Return [(stream, what is ready)], waiting at most `timeout` ms; -1: for ever."""
         while True:
-            state = request(ops.POLL)[0]
-            flags = (POLLIN if state >> 1 else 0) | (POLLOUT if state & 1 else 0)
+            spend(ops.REQUEST_US)
+            flags = (POLLIN if has_bytes() else 0) | (POLLOUT if clock.flags & ops.ROOM else 0)
             ready = []
             for stream, mask in self._streams:
                 if flags & mask:
                     ready.append((stream, flags & mask))
             if ready or timeout == 0:
                 return ready
-            slept_us = request(ops.SLEEP, 1000, 1)[0]
+            slept_us = doze()
             if timeout > 0:
                 timeout = max(0, timeout - (slept_us + 999) // 1000)
 

@@ -1,7 +1,7 @@
 """The console of a virtual board: `sys.stdin` and `sys.stdout` with their `buffer`."""
 
 import ops
-from _board import request
+from _board import doze, read_some, request
 
 #: A request carries at most this many bytes.
 _PIECE = 512
@@ -20,10 +20,10 @@ class _Bytes:
     def read_some(self, count):
         """Return one to `count` bytes, waiting for the first: for the prompt, not for the firmware."""
         while True:
-            data = request(ops.READ, count)[1]
+            data = read_some(count)
             if data:
                 return data
-            request(ops.SLEEP, 1000, 1)
+            doze()
 
     def readinto(self, buf, count=-1):
         """Fill a buffer, waiting for its bytes; return how many."""

@@ -6,10 +6,13 @@ the program ends; the Pico ring has all three.
 """
 
 import importlib.util
+import struct
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from dexkit import kit_files
+from dexkit.sim.board import ops
 from dexkit.sim.desk import Desk
 from dexkit.sim.engines import node
 from dexkit.sim.engines.child import serve
@@ -69,7 +72,15 @@ class MicroPython:
         copies += [(path, f"/lib/{path.name}") for path in map(driver, DRIVERS) if path]
         line = [*self._command, str(flash), str(self.heap_bytes), str(int(raw))]
         line += [f"{source}={place}" for source, place in copies if source.exists()]
-        return serve(line, desk.call, (0, _RAW)) == _RAW
+        return serve(line, partial(answer, desk), (0, _RAW)) == _RAW
+
+
+def answer(desk: Desk, asked: bytes) -> bytes:
+    """Answer a request that came over the pipe."""
+    reply = desk.call(*struct.unpack_from(ops.REQUEST, asked), asked[struct.calcsize(ops.REQUEST) :])
+    *head, events, data = reply
+    laid_out = b"".join(struct.pack(ops.EVENT, *event) for event in events)
+    return struct.pack(ops.REPLY, *head, len(events)) + laid_out + data
 
 
 def driver(top: str) -> Path | None:

@@ -46,7 +46,7 @@ class TellsTheTime:
             for column, scale in zip(facts.columns, facts.scales, strict=True)
         }
 
-    def read(self, t_s):
+    def read(self, t_s, wanted=None):
         count = np.floor(np.maximum(t_s, 0.0) * self.per_s)
         gray = (t_s * 40).astype(np.int64)
         gray ^= gray >> 1
@@ -58,7 +58,8 @@ class TellsTheTime:
                 columns.append((gray >> k) & 1)
             else:  # sixteen bits hold half a minute
                 columns.append((count % 30_000 - 15_000) * self.n_per_count[column])
-        return np.column_stack(columns).astype(np.float32)
+        table = np.column_stack(columns).astype(np.float32)
+        return table if wanted is None else table[:, wanted]
 
 
 @dataclass

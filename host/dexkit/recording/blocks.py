@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,6 +105,7 @@ def encode(
     return payloads
 
 
+@lru_cache(64)
 def _layout(n: int, columns: int) -> np.dtype[np.void]:
     """Lay out a block of n samples: each array is preceded by its length."""
     return np.dtype(

@@ -67,7 +67,7 @@ def _chip(sensor: Sensor, world: World, stage: Stage, rate_ppm: float) -> Chip:
         return NAU7802(sensor.address, Feed(world, columns, stage), newton_per_count, rate_ppm=rate_ppm)
     if sensor.chip == "lsm6dsox":
         return LSM6DSOX(sensor.address, Feed(world, columns, stage), rate_ppm=rate_ppm)
-    contacts, pins = Contacts(world, columns, stage), dict(enumerate(sensor.chip_pins))
+    contacts = Contacts(world, columns, sensor.chip_pins, stage)
     if sensor.chip == "mpr121":
-        return MPR121(sensor.address, contacts, pins)
-    return MCP23017(sensor.address, contacts, pins, low_when_closed=sensor.active_low)
+        return MPR121(sensor.address, contacts)
+    return MCP23017(sensor.address, contacts, low_when_closed=sensor.active_low)

@@ -1,5 +1,7 @@
 """The button board as a function of time: fingers, slips, bounce and glitches at five buttons."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -186,11 +188,14 @@ class ButtonsWorld:
             if len(changes) == 0 or np.abs(changes - t_s).min() > 0.5:
                 contact.pulse(t_s, t_s + p.between(0.001, 0.0095))
 
-    def read(self, t_s: Floats) -> NDArray[np.float32]:
-        """Return what the board says at these times: float32 (n, 16), columns as in the schema."""
+    def read(self, t_s: Floats, columns: Sequence[int] | None = None) -> NDArray[np.float32]:
+        """Return what the board says at these times: float32 (n, 16), or these columns of the schema's."""
         t_s = np.asarray(t_s, np.float64)
-        columns = [c.at(t_s) for c in self._touch + self._entry + self._seated]
+        known = [*(c.at for c in self._touch + self._entry + self._seated), self._panel_n]
+        wanted = range(len(known)) if columns is None else columns
+        return np.stack([known[column](t_s) for column in wanted], axis=1).astype(np.float32)
+
+    def _panel_n(self, t_s: Floats) -> Floats:
         pull_n = self._pull.at(t_s) * (1.0 + 0.3 * wander(self.seed, 700, t_s, 0.4))
         shake = self.person.tremor_ms2 * 0.2 * self.person.tremor.value(t_s)
-        panel_n = pull_n * (1.0 + 0.1 * shake) + PANEL_CELL.errors(self.seed, 80, t_s)
-        return np.stack([*columns, panel_n], axis=1).astype(np.float32)
+        return pull_n * (1.0 + 0.1 * shake) + PANEL_CELL.errors(self.seed, 80, t_s)

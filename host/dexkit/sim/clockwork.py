@@ -81,7 +81,7 @@ class Clockwork:
         with self._state:
             self._cut = None
             self._boot_us = self.now_us
-            #: Nothing happens before this time.
+            #: Nothing happens before this time, unless the board or the host does something.
             self._due_us = 0
             self.reset_cause = cause
             self._inbox = bytearray()
@@ -185,11 +185,18 @@ class Clockwork:
             raise self._cut
         while self._arrivals and self._arrivals[0][0] <= self.now_us:
             self._take(heapq.heappop(self._arrivals)[2])
+        next_us: float = self.now_us + NEVER_US
         for pin, chip in self.ready_pins.items():
             chip.run_to(self.now_us)
-            if self._watched.get(pin, 0) & 2:
-                self._events += [(t, ops.EDGE, pin) for t in chip.edges]
-            chip.edges.clear()
+            is_watched = self._watched.get(pin, 0) & 2
+            if chip.edges:
+                if is_watched:
+                    self._events += [(t, ops.EDGE, pin) for t in chip.edges]
+                chip.edges.clear()
+            if is_watched:
+                edge_us = chip.next_edge_us()
+                if edge_us is not None and edge_us < next_us:
+                    next_us = edge_us
         for number, (at_us, period_us) in list(self._timers.items()):
             while at_us <= self.now_us:
                 self._events.append((at_us, ops.TICK, number))
@@ -198,7 +205,13 @@ class Clockwork:
                     break
                 at_us += period_us
                 self._timers[number] = (at_us, period_us)
-        self._due_us = self._next_us()
+            else:
+                next_us = min(next_us, at_us)
+        if self._arrivals:
+            next_us = min(next_us, self._arrivals[0][0])
+        if self._bites_us is not None:
+            next_us = min(next_us, self._bites_us)
+        self._due_us = ceil(next_us)
 
     def _take(self, data: bytes) -> None:
         """Bytes from the host reach the board."""
@@ -207,19 +220,6 @@ class Clockwork:
             self._interrupted = True
             data = data[data.rindex(self._interrupt) + 1 :]
         self._inbox += data
-
-    def _next_us(self) -> int:
-        """Return before when nothing happens, unless the board or the host does something."""
-        times: list[float] = [at_us for at_us, _ in self._timers.values()]
-        if self._arrivals:
-            times.append(self._arrivals[0][0])
-        if self._bites_us is not None:
-            times.append(self._bites_us)
-        for pin, chip in self.ready_pins.items():
-            edge_us = chip.next_edge_us() if self._watched.get(pin, 0) & 2 else None
-            if edge_us is not None:
-                times.append(edge_us)
-        return ceil(min(times)) if times else self.now_us + NEVER_US
 
     def _changed(self) -> None:
         """Say that something may come due earlier than was thought."""

@@ -1,5 +1,7 @@
 """The cup and the coaster as functions of time: what their sensors say of a plan."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,8 +33,8 @@ class CupWorld:
         """Return the true mass of liquid in the cup."""
         return np.interp(t_s, self.plan.mass_t_s, self.plan.mass_kg)
 
-    def read(self, t_s: Floats) -> NDArray[np.float32]:
-        """Return what the cup's sensors say at these times: float32 (n, 8), columns as in the schema."""
+    def read(self, t_s: Floats, columns: Sequence[int] | None = None) -> NDArray[np.float32]:
+        """Return what the cup says at these times: float32 (n, 8), or these columns of the schema's."""
         t_s = np.asarray(t_s, np.float64)
         plan, person = self.plan, self.plan.person
         tilt, lean, tilt_rate, lean_rate = (np.radians(x) for x in plan.tilt_at(t_s))
@@ -72,16 +74,17 @@ class CupWorld:
         foot_n += FOOT_CELL.creeping(t_s, step_s, step_n) + FOOT_CELL.errors(self.seed, 0, t_s)
         inner_n = mass_kg * accel[2] + 0.01 * mass_kg * GRAVITY_MS2 * sin_a + bursts(t_s, plan.sloshes)
         inner_n += INNER_CELL.errors(self.seed, 20, t_s)
-        columns = [foot_n, inner_n]
+        known = [foot_n, inner_n]
         for axis in range(3):
             value = accel[axis] + self._accel_bias_ms2[axis]
             value = value + ACCEL_NOISE_MS2 * white(self.seed, 40 + axis, t_s)
-            columns.append(np.rint(value / ACCEL_STEP_MS2) * ACCEL_STEP_MS2)
+            known.append(np.rint(value / ACCEL_STEP_MS2) * ACCEL_STEP_MS2)
         for axis in range(3):
             value = gyro[axis] + self._gyro_bias_rads[axis]
             value = value + GYRO_NOISE_RADS * white(self.seed, 50 + axis, t_s)
-            columns.append(np.rint(value / GYRO_STEP_RADS) * GYRO_STEP_RADS)
-        return np.stack(columns, axis=1).astype(np.float32)
+            known.append(np.rint(value / GYRO_STEP_RADS) * GYRO_STEP_RADS)
+        wanted = range(len(known)) if columns is None else columns
+        return np.stack([known[column] for column in wanted], axis=1).astype(np.float32)
 
 
 class CoasterWorld:
@@ -96,7 +99,7 @@ class CoasterWorld:
         """Return the true mass of liquid in the glass."""
         return np.interp(t_s, self.plan.received_t_s, self.plan.received_kg)
 
-    def read(self, t_s: Floats) -> NDArray[np.float32]:
+    def read(self, t_s: Floats, columns: Sequence[int] | None = None) -> NDArray[np.float32]:
         """Return what the coaster says at these times: float32 (n, 1)."""
         t_s = np.asarray(t_s, np.float64)
         plan = self.plan

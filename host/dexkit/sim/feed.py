@@ -12,7 +12,7 @@ Values = NDArray[np.float32]
 class World(Protocol):
     """An object as a function of time, as in `dexkit.sim.scene`."""
 
-    def read(self, t_s: NDArray[np.float64]) -> Values:
+    def read(self, t_s: NDArray[np.float64], columns: Sequence[int] | None = None) -> Values:
         """Return what is measured at these times: float32 (n, columns)."""
         ...
 
@@ -90,18 +90,41 @@ class Feed:
         key = (start_us, period_us, self.stage.version)
         if key != self._key or not self._first <= index < self._first + len(self._rows):
             times_us = start_us + period_us * np.arange(index, index + self.PIECE, dtype=np.float64)
-            self._rows = self.world.read(self.stage.world_s(times_us))[:, self.columns]
+            self._rows = self.world.read(self.stage.world_s(times_us), self.columns)
             self._key, self._first = key, index
         row: Values = self._rows[index - self._first]
         return row
 
 
-class Contacts(Feed):
-    """Columns of 0 and 1, whenever they are asked: steps of STEP_US."""
+class Contacts:
+    """Columns of 0 and 1, whenever they are asked: steps of STEP_US.
+
+    Parameters
+    ----------
+    world
+        What is measured.
+    columns, pins
+        Which of its columns, and the pin of the chip that each is wired to.
+    stage
+        When the scene plays.
+    """
 
     STEP_US = 250
+    #: Steps read at once.
     PIECE = 8192
 
-    def closed(self, now_us: float) -> list[bool]:
-        """Return which are 1 at this device time."""
-        return [value > 0.5 for value in self.row(0.0, self.STEP_US, int(now_us // self.STEP_US)).tolist()]
+    def __init__(self, world: World, columns: Sequence[int], pins: Sequence[int], stage: Stage) -> None:
+        self.world, self.columns, self.pins, self.stage = world, list(columns), list(pins), stage
+        self._words: list[int] = []
+        self._version, self._first = -1, 0
+
+    def closed(self, now_us: float) -> int:
+        """Return which are 1 at this device time: a word with a bit for each pin."""
+        step = int(now_us // self.STEP_US)
+        at = step - self._first
+        if self._version != self.stage.version or not 0 <= at < len(self._words):
+            times_us = self.STEP_US * np.arange(step, step + self.PIECE, dtype=np.float64)
+            closed = self.world.read(self.stage.world_s(times_us), self.columns) > 0.5
+            self._words = (closed @ (1 << np.array(self.pins))).tolist()
+            self._version, self._first, at = self.stage.version, step, 0
+        return self._words[at]

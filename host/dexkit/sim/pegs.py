@@ -1,5 +1,7 @@
 """The pegboard as a function of time: a person who places pegs from the tray and takes them back."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -215,11 +217,14 @@ class PegsWorld:
             self._tray_kg.step(blows[1].start_s, 0.02, self.peg_kg)
             self._clock_s += 0.08
 
-    def read(self, t_s: Floats) -> NDArray[np.float32]:
-        """Return what the board says at these times: float32 (n, 19), columns as in the schema."""
+    def read(self, t_s: Floats, columns: Sequence[int] | None = None) -> NDArray[np.float32]:
+        """Return what the board says at these times: float32 (n, 19), or these columns of the schema's."""
         t_s = np.asarray(t_s, np.float64)
-        columns = [c.at(t_s) for c in self._entry + self._seated]
+        known = [*(c.at for c in self._entry + self._seated), self._tray_n]
+        wanted = range(len(known)) if columns is None else columns
+        return np.stack([known[column](t_s) for column in wanted], axis=1).astype(np.float32)
+
+    def _tray_n(self, t_s: Floats) -> Floats:
         hand_n = self._hand_n.at(t_s) * np.exp(0.4 * wander(self.seed, 800, t_s, 0.08))
         tray_n = self._tray_kg.position(t_s) * GRAVITY_MS2 + hand_n + bursts(t_s, self._impacts)
-        tray_n += TRAY_CELL.errors(self.seed, 90, t_s)
-        return np.stack([*columns, tray_n], axis=1).astype(np.float32)
+        return tray_n + TRAY_CELL.errors(self.seed, 90, t_s)

@@ -1,6 +1,6 @@
 """A scene: one person at one object, as tables, truth, facts and a recording."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -42,8 +42,11 @@ class World(Protocol):
 
     truth: list[tuple[float, str, int]]
 
-    def read(self, t_s: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Return what the sensors say at these times, in any order: float32 (n, columns)."""
+    def read(self, t_s: NDArray[np.float64], columns: Sequence[int] | None = None) -> NDArray[np.float32]:
+        """Return what the sensors say at these times, in any order: float32 (n, columns).
+
+        ``columns`` are numbers of the schema's columns; None: all.
+        """
         ...
 
 
@@ -89,7 +92,7 @@ class Scene:
             if kind in self.worlds:
                 t_s = np.arange(int(self.duration_s * facts.rate_hz)) / facts.rate_hz
                 picked = [TABLE[kind].index(column) for column in facts.columns]
-                values = np.ascontiguousarray(self.worlds[kind].read(t_s)[:, picked])
+                values = self.worlds[kind].read(t_s, picked)
                 streams[name] = Stream(name, facts.columns, t_s, values, facts.rate_hz)
         return Recording(self.object_kind, dict(self.meta), streams)
 

@@ -57,7 +57,7 @@ class LSM6DSOX(Chip):
         """Measurements begin anew, as after every change of a rate."""
         accel, gyro = self.registers[CTRL1_XL] >> 4, self.registers[CTRL2_G] >> 4
         rate_hz = max(RATES_HZ.get(accel, 0.0), RATES_HZ.get(gyro, 0.0))
-        slower = 2.0 if self.fault == "slow" else 1.0
+        slower = 2.0 if self._fault == "slow" else 1.0
         self.period_us = slower * 1e6 / (rate_hz * (1.0 + 1e-6 * self.rate_ppm)) if rate_hz else 0.0
         self._sources = int(accel != 0) | 2 * int(gyro != 0)
         self._start_us = now_us if rate_hz else -1.0
@@ -73,7 +73,7 @@ class LSM6DSOX(Chip):
     def run_to(self, now_us: float) -> None:
         """Measure until then."""
         self._now_us = now_us
-        if self._start_us < 0 or self.fault == "never_ready":
+        if self._start_us < 0 or self._fault == "never_ready":
             return
         done = int((now_us - self._start_us) / self.period_us)
         if done <= self._taken:
@@ -95,7 +95,7 @@ class LSM6DSOX(Chip):
     def next_edge_us(self) -> float | None:
         """Return when INT1 rises next."""
         routed = self.registers[INT1_CTRL] & self._sources
-        if self._start_us < 0 or self.fault == "never_ready" or not routed:
+        if self._start_us < 0 or self._fault == "never_ready" or not routed:
             return None
         if self._waiting & routed and not self._pulsed():
             return None
@@ -126,7 +126,7 @@ class LSM6DSOX(Chip):
 
     def _latch(self) -> None:
         """Turn the latest measurement into counts (block data update is taken as on)."""
-        if self._start_us < 0 or self._taken == self._latched or self.fault in ("stuck", "never_ready"):
+        if self._start_us < 0 or self._taken == self._latched or self._fault in ("stuck", "never_ready"):
             return
         self._latched = self._taken
         row = self.feed.row(self._start_us, self.period_us, self._taken).tolist()
@@ -136,7 +136,7 @@ class LSM6DSOX(Chip):
         for axis in range(3):
             for first, value, scale in ((GYRO, row[3 + axis], rads), (ACCEL, row[axis], ms2)):
                 count = max(-32768, min(32767, round(value / scale)))
-                if self.fault == "saturated":
+                if self._fault == "saturated":
                     count = 32767
                 at = first - TEMPERATURE + 2 * axis
                 self._data[at : at + 2] = (count & 0xFFFF).to_bytes(2, "little")

@@ -3,7 +3,6 @@
 Source: Microchip MCP23017 data sheet DS20001952. Bank 0 layout; outputs and interrupts are registers only.
 """
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 from dexkit.sim.chips.chip import Chip
@@ -18,9 +17,7 @@ class MCP23017(Chip):
     Parameters
     ----------
     contacts
-        The columns of the world that are wired to it.
-    pins
-        Which pin each of these columns is wired to.
+        What is wired to its pins.
     low_when_closed
         Whether a contact pulls its pin low while it is 1 (a switch to ground) or while it is 0 (a light
         barrier); otherwise the pin floats, and only a pull-up makes it high.
@@ -29,21 +26,18 @@ class MCP23017(Chip):
     RESET: ClassVar = {IODIR: 0xFF, IODIR + 1: 0xFF}
     LAST = 0x15
 
-    def __init__(
-        self, address: int, contacts: Contacts, pins: Mapping[int, int], *, low_when_closed: bool = True
-    ) -> None:
-        self.contacts, self.pins, self.low_when_closed = contacts, dict(pins), low_when_closed
+    def __init__(self, address: int, contacts: Contacts, *, low_when_closed: bool = True) -> None:
+        self.contacts = contacts
+        #: What turns closed contacts into pins that are held low.
+        self._turned = 0 if low_when_closed else sum(1 << pin for pin in contacts.pins)
+        self._loaded = 0 if low_when_closed else 0xFFFF
         self._stuck: int | None = None
         super().__init__(address)
 
     def levels(self, now_us: float) -> int:
         """Return the sixteen levels at the pins; what floats without a pull-up is taken as low."""
-        closed = self.contacts.closed(now_us)
-        levels = self.registers[GPPU] | self.registers[GPPU + 1] << 8
-        for column, pin in self.pins.items():
-            if closed[column] == self.low_when_closed:
-                levels &= ~(1 << pin)
-        return levels
+        held_low = self.contacts.closed(now_us) ^ self._turned
+        return (self.registers[GPPU] | self.registers[GPPU + 1] << 8) & ~held_low
 
     def on_write(self, register: int, value: int, now_us: float) -> None:
         """Store a register; both addresses of IOCON are one, and GPIO writes the latch."""
@@ -60,10 +54,10 @@ class MCP23017(Chip):
             return self.registers[register]
         side = register - GPIO
         levels = self.levels(now_us)
-        if self.fault == "stuck":
+        if self._fault == "stuck":
             levels = self._stuck if self._stuck is not None else levels
-        elif self.fault == "saturated":
-            levels = 0 if self.low_when_closed else 0xFFFF
+        elif self._fault == "saturated":
+            levels = self._loaded
         self._stuck = levels
         inputs = self.registers[IODIR + side]
         level = (levels >> (8 * side)) & 0xFF

@@ -4,7 +4,6 @@ Source: NXP MPR121 data sheet, revision 4, and AN3895. The filters are not model
 counts off the filtered value at once, and the status follows every SFI x ESI, as configured.
 """
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 from dexkit.sim.chips.chip import Chip
@@ -21,16 +20,14 @@ class MPR121(Chip):
     Parameters
     ----------
     contacts
-        The columns of the world that are wired to it.
-    electrodes
-        Which electrode each of these columns is wired to.
+        What is wired to its electrodes.
     """
 
     RESET: ClassVar = {0x5C: 0x10, CONFIG2: 0x24}
     LAST = 0x80
 
-    def __init__(self, address: int, contacts: Contacts, electrodes: Mapping[int, int]) -> None:
-        self.contacts, self.electrodes = contacts, dict(electrodes)
+    def __init__(self, address: int, contacts: Contacts) -> None:
+        self.contacts = contacts
         self._stuck: int | None = None
         super().__init__(address)
 
@@ -42,13 +39,10 @@ class MPR121(Chip):
     def _fingers(self, now_us: float) -> int:
         """Return the electrodes that a finger is on, as of the latest measurement."""
         step_us = self._step_us()
-        closed = self.contacts.closed(now_us // step_us * step_us)
-        fingers = 0
-        for column, electrode in self.electrodes.items():
-            fingers |= int(closed[column]) << electrode
-        if self.fault == "saturated":
+        fingers = self.contacts.closed(now_us // step_us * step_us)
+        if self._fault == "saturated":
             fingers = 0xFFF
-        if self.fault == "stuck" and self._stuck is not None:
+        if self._fault == "stuck" and self._stuck is not None:
             fingers = self._stuck
         self._stuck = fingers
         return fingers
@@ -66,7 +60,7 @@ class MPR121(Chip):
         if register > FILTERED + 23 and not BASELINE <= register < BASELINE + 13:
             return self.registers[register]
         enabled = min(self.registers[ECR] & 0x0F, 12)
-        if not enabled or self.fault == "never_ready":
+        if not enabled or self._fault == "never_ready":
             return 0
         fingers = self._fingers(now_us) & ((1 << enabled) - 1)
         if register < 2:

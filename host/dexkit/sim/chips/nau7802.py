@@ -71,7 +71,7 @@ class NAU7802(Chip):
     def _restart(self, now_us: float) -> None:
         """Conversions begin anew, as after every change of what they depend on."""
         rate_hz = RATES_HZ.get((self.registers[CTRL2] >> 4) & 7, 10)
-        slower = 2.0 if self.fault == "slow" else 1.0
+        slower = 2.0 if self._fault == "slow" else 1.0
         self.period_us = slower * 1e6 / (rate_hz * (1.0 + 1e-6 * self.rate_ppm))
         self._ready = False
         on = self.registers[PU_CTRL] & (DIGITAL | ANALOG) == DIGITAL | ANALOG
@@ -85,7 +85,7 @@ class NAU7802(Chip):
             self.registers[CTRL2] &= ~(CALIBRATE | CAL_ERROR) & 0xFF
             at_us, self._calibrated_us = self._calibrated_us, -1.0
             self._restart(at_us)
-        if self._start_us < 0 or self._calibrated_us >= 0 or self.fault == "never_ready":
+        if self._start_us < 0 or self._calibrated_us >= 0 or self._fault == "never_ready":
             return
         done = int((now_us - self._start_us) / self.period_us)
         if done <= self._taken:
@@ -106,7 +106,7 @@ class NAU7802(Chip):
         """Return when DRDY rises next."""
         if self._calibrated_us >= 0:
             return self._calibrated_us + SETTLING * self.period_us
-        if self._ready or self._start_us < 0 or self.fault == "never_ready":
+        if self._ready or self._start_us < 0 or self._fault == "never_ready":
             return None
         return self._start_us + (self._taken + 1) * self.period_us
 
@@ -152,9 +152,9 @@ class NAU7802(Chip):
 
     def _convert(self) -> int:
         """Return the latest result as 24 bits, two's complement."""
-        if self._start_us < 0 or self.fault in ("stuck", "never_ready"):
+        if self._start_us < 0 or self._fault in ("stuck", "never_ready"):
             return self._count
-        if self.fault == "saturated":
+        if self._fault == "saturated":
             return HIGHEST
         if self.registers[CTRL2] & CHANNEL_2:
             return 0  # nothing is connected there

@@ -77,8 +77,8 @@ class MicroPython:
 
 def answer(desk: Desk, asked: bytes) -> bytes:
     """Answer a request that came over the pipe."""
-    reply = desk.call(*struct.unpack_from(ops.REQUEST, asked), asked[struct.calcsize(ops.REQUEST) :])
-    *head, events, data = reply
+    op, spent_us, a, b = struct.unpack_from(ops.REQUEST, asked)
+    *head, events, data = desk.call(op, spent_us, a, b, asked[ops.REQUEST_BYTES :])
     laid_out = b"".join(struct.pack(ops.EVENT, *event) for event in events)
     return struct.pack(ops.REPLY, *head, len(events)) + laid_out + data
 

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORE := $(wildcard native/src/*.[ch] native/include/*.h host/build_core.py setup.py)
 
-.PHONY: help setup build test lint bench fuzz damage powercut soak rings unplugs clock-trials demo docs generate clean
+.PHONY: help setup build test lint bench fuzz damage powercut soak rings way unplugs clock-trials demo docs generate clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ soak: $(VENV)/.dev ## play MINUTES=30 of the whole kit on a bad line; count what
 rings: $(VENV)/.rings ## run the firmware on MicroPython and an emulated Pico; write docs/firmware-figures.md
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[rings]'
 	$(BIN)/python -m tests.rings
+
+way: $(VENV)/.rings ## record and score each object on each engine; compare with the world: ten minutes
+	$(BIN)/python -m tests.way
 
 UNPLUGS ?= 1000
 unplugs: $(VENV)/.dev ## pull the cable UNPLUGS=1000 times at any byte; say how soon samples flow again

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORE := $(wildcard native/src/*.[ch] native/include/*.h host/build_core.py setup.py)
 
-.PHONY: help setup build test lint bench fuzz damage powercut soak rings way unplugs clock-trials demo docs generate clean
+.PHONY: help setup build test coverage lint bench fuzz damage powercut soak rings way unplugs clock-trials demo docs generate clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,12 @@ build: $(VENV)/.base ## compile the C core and install dexkit into .venv
 
 test: $(VENV)/.rings ## run all tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+FIRMWARE_TESTS := tests/test_firmware*.py tests/test_net.py tests/test_flash.py
+coverage: $(VENV)/.dev ## run the firmware's tests on CPython; fail below 90 % of its lines and branches
+	$(BIN)/python -m coverage run -m pytest $(FIRMWARE_TESTS)
+	$(BIN)/python -m coverage combine
+	$(BIN)/python -m coverage report
 
 lint: $(VENV)/.dev ## check style, types and generated files
 	$(BIN)/ruff check .

@@ -152,3 +152,12 @@ def test_every_link_leads_somewhere(page):
     links = re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8"))
     missing = [link for link in links if "://" not in link and not (path.parent / link).exists()]
     assert not missing
+
+
+def test_only_machine_code_with_a_plain_twin_is_left_out_of_the_coverage():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    run = project["tool"]["coverage"]["run"]
+    assert run["include"][0] == "firmware/*"
+    for path in run["omit"]:
+        assert "@micropython.viper" in (ROOT / path).read_text(encoding="utf-8")
+        assert (ROOT / path.replace("_fast.py", "_plain.py")).is_file()

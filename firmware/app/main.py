@@ -80,7 +80,10 @@ class Board:
         # A new application is kept once it has shown a passed "selftest", and to a host the same "schema".
         self._shown.add(what)
         if len(self._shown) == 2 and self.on_trial():
-            slots.confirm()
+            try:
+                slots.confirm()
+            except OSError:
+                pass  # the flash is full: it stays on trial, and hello says so
 
 
 def read_kind():

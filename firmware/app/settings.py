@@ -30,10 +30,14 @@ def read(path, uid):
 
 
 def write(path, facts):
-    # Write beside its place, then rename: littlefs does that wholly or not at all.
-    with open(path + ".new", "wb") as file:
-        file.write(seal(json.dumps(facts).encode()))
-    os.rename(path + ".new", path)
+    # Write beside its place, then rename: littlefs does that wholly or not at all. OSError: there is no room.
+    try:
+        with open(path + ".new", "wb") as file:
+            file.write(seal(json.dumps(facts).encode()))
+        os.rename(path + ".new", path)
+    except OSError:
+        remove(path + ".new")
+        raise
 
 
 def is_there(path):

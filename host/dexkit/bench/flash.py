@@ -21,6 +21,9 @@ OBJECT_FILE = "/object"
 #: The oldest MicroPython that was tried.
 OLDEST = (1, 24)
 
+#: Left free by an update, for the boot code's notes, settings and folders.
+SPARE_BLOCKS = 8
+
 #: Prints path and SHA-256 of every file in both slots.
 LIST = """
 import slots
@@ -257,13 +260,16 @@ def fill(
     Raises
     ------
     LinkError
-        When the board did not keep what was written.
+        When there is no room for it, or the board did not keep what was written.
     """
     files = {**application.files, MANIFEST: application.manifest}
     kept = {name for name, digest in application.digests.items() if there.get(name) == digest}
     for name in sorted(there.keys() - kept):
         board.run(f"import os\nos.remove('/{slot}/{name}')")
     missing = sorted(files.keys() - kept)
+    free, block_bytes = board.free_blocks()
+    if sum(-(-len(files[name]) // block_bytes) for name in missing) + SPARE_BLOCKS > free:
+        raise LinkError(board.full())
     for path in sorted({f"/{slot}/{name}".rpartition("/")[0] for name in missing}):
         make_folders(board, path)
     board.run(COPY)

@@ -7,8 +7,10 @@ timeout of None (always given here); writing a file is neither atomic nor checke
 
 import ast
 import contextlib
+import errno
 import hashlib
 import io
+import re
 import struct
 import time
 from collections.abc import Iterator
@@ -39,6 +41,9 @@ def digest(path):
     except OSError:
         return ""
 """
+#: How a full flash is told: littlefs says ENAMETOOLONG where not even a file's name has room, and MicroPython has
+#: no word for that number.
+FULL = re.compile(r"ENOSPC|ENAMETOOLONG|OSError: (\[Errno )?36\b")
 STAY = "Connect pins 29 and 28 of the board (GP22 to ground), plug it in anew, and try again."
 
 
@@ -118,7 +123,12 @@ class Board:
         LinkError
             When what the board reads back is not what was written.
         """
-        self.write(path + ".new", data)
+        try:
+            self.write(path + ".new", data)
+        except LinkError:
+            with contextlib.suppress(LinkError):
+                self.run(f"f.close()\nimport os\nos.remove({path + '.new'!r})")  # f: mpremote's, left open
+            raise
         if self.digest(path + ".new") != hashlib.sha256(data).hexdigest():
             raise LinkError(
                 f"The board did not keep {path} as it was written. Probably its flash is full or worn out. "
@@ -129,6 +139,19 @@ class Board:
     def digest(self, path: str) -> str:
         """Return the SHA-256 of a file on the board, in hexadecimal; empty when it cannot be read."""
         return self.run(f"{DIGEST}print(digest({path!r}))")
+
+    def free_blocks(self) -> tuple[int, int]:
+        """Return how many blocks of the board's flash are free, and how many bytes one has."""
+        facts = self.run("import os\nprint(os.statvfs('/')[3], os.statvfs('/')[1])").split()
+        return int(facts[0]), int(facts[1])
+
+    def full(self) -> str:
+        """Say that the flash is full, and what to do."""
+        return (
+            "The flash of the board is full, so the board stays as it was. Probably files of your own are on "
+            f"it: look with `mpremote connect {self.port} ls`, remove them with `mpremote connect {self.port} "
+            "rm :NAME`, and try again."
+        )
 
     def reset(self) -> None:
         """Have the board start anew, as after power-up; the connection ends with it."""
@@ -175,11 +198,15 @@ class Board:
             with contextlib.redirect_stdout(io.StringIO()):
                 yield
         except TransportExecError as error:
+            if FULL.search(error.error_output):
+                raise LinkError(self.full()) from None
             last = (error.error_output.strip().splitlines() or ["no reason given"])[-1]
             raise LinkError(
                 f"The board failed at {doing}: {last}. Unplug it, plug it in, and try again."
             ) from None
         except (TransportError, OSError, struct.error, SyntaxError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.ENAMETOOLONG):
+                raise LinkError(self.full()) from None
             raise LinkError(
                 f"The board at {self.port} fell silent at {doing} ({_in_words(error)}). Probably the cable "
                 "was pulled or the board started anew. Check the cable and try again."

@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import CodeType, ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 from dexkit.sim.board import ops
 from dexkit.sim.desk import Desk
@@ -35,6 +35,8 @@ SHARED = (
     "re",
     "struct",
 )
+#: What a Pico's file system has room for; a file takes whole blocks of it.
+BLOCK_BYTES, BLOCKS = 4096, 352
 #: Where published drivers are installed.
 DRIVERS = (
     "adafruit_bus_device",
@@ -235,7 +237,12 @@ class Loader:
             raise OSError(2, "ENOENT")
         if "b" not in mode:
             settings.setdefault("encoding", "utf-8")
-        return self._place(path).open(mode, **settings)
+        place = self._place(path)
+        if set("wax+").isdisjoint(mode):
+            return place.open(mode, **settings)
+        kept_bytes = place.stat().st_size if place.is_file() and "w" not in mode else 0
+        taken = blocks_taken(self.flash, but=place)
+        return _Written(place.open(mode, **settings), (BLOCKS - taken) * BLOCK_BYTES - kept_bytes)
 
     def _os(self) -> dict[str, Callable[..., Any]]:
         def stat(path: str) -> tuple[int, ...]:
@@ -245,6 +252,10 @@ class Loader:
         def ilistdir(path: str = "/") -> list[tuple[str, int, int, int]]:
             entries = sorted(self._place(path).iterdir())
             return [(p.name, 0x4000 if p.is_dir() else 0x8000, 0, p.stat().st_size) for p in entries]
+
+        def statvfs(path: str) -> tuple[int, ...]:
+            free = max(BLOCKS - blocks_taken(self.flash), 0)
+            return (BLOCK_BYTES, BLOCK_BYTES, BLOCKS, free, free, 0, 0, 0, 0, 255)
 
         def urandom(count: int) -> bytes:
             board = self._load("_board")
@@ -263,7 +274,7 @@ class Loader:
             "unlink": lambda path: self._place(path).unlink(),
             "rmdir": lambda path: self._place(path).rmdir(),
             "rename": lambda old, new: self._place(old).replace(self._place(new)),
-            "statvfs": lambda path: (4096, 4096, 352, 300, 300, 0, 0, 0, 0, 255),
+            "statvfs": statvfs,
             "sync": lambda: None,
             "getcwd": lambda: "/",
             "chdir": lambda path: None,
@@ -301,6 +312,43 @@ class Loader:
             "exit": leave,
             "print_exception": print_exception,
         }
+
+
+class _Written:
+    """A file that is written, on a flash with so much room left."""
+
+    def __init__(self, file: Any, room_bytes: int) -> None:
+        self._file, self._room_bytes = file, room_bytes
+
+    def write(self, data: Any) -> int:
+        """Write all of it, or nothing where there is no room."""
+        if len(data) > self._room_bytes:
+            raise OSError(errno.ENOSPC, "ENOSPC")
+        self._room_bytes -= len(data)
+        return int(self._file.write(data))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+def blocks_taken(flash: Path, but: Path | None = None) -> int:
+    """Return how many blocks the files on a board's flash take.
+
+    Parameters
+    ----------
+    flash
+        The folder that it is.
+    but
+        A file that does not count.
+    """
+    files = [path for path in flash.rglob("*") if path != but and path.is_file()]
+    return sum(-(-path.stat().st_size // BLOCK_BYTES) for path in files)
 
 
 def _driver_folders(top: str) -> list[Path]:

@@ -2,7 +2,6 @@
 
 import json
 from base64 import b64encode
-from hashlib import sha256
 
 import pytest
 
@@ -16,10 +15,9 @@ from dexkit.sim.ends import PtyEnd
 from dexkit.sim.loader import BLOCK_BYTES, BLOCKS, blocks_taken
 from dexkit.sim.virtual import VirtualBoard
 from tests.board import Host
+from tests.installed import install, sealed
 from tests.ram_flash import Flash
 from tests.slot_board import Board as RamBoard
-
-BOOT = folder("firmware") / "boot"
 
 
 def fill(place, leave_blocks=0):
@@ -123,29 +121,10 @@ def test_on_littlefs_a_file_that_does_not_fit_leaves_the_old_one_and_nothing_els
 # ---- Updates ---------------------------------------------------------------------------------------------
 
 
-def install(place, slot, files):
-    """Put boot code and an application on a flash, as an update leaves them."""
-    for name in ("slots.py", "boot.py", "main.py"):
-        (place / name).write_bytes((BOOT / name).read_bytes())
-    for name, data in files.items():
-        path = place / slot / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-
-
-def sealed(facts):
-    line = json.dumps(facts).encode()
-    return line + b"\n" + sha256(line).hexdigest().encode() + b"\n"
-
-
 def test_a_trial_that_cannot_be_ended_goes_on_and_is_given_up_in_the_end():
     host = Host("coaster")
     place, application = host.board.flash, build(compiled=False)
-    files = {**application.files, "manifest.json": application.manifest}
-    for slot in "ab":
-        install(place, slot, files)
-    (place / "object").write_text("coaster\n")
-    (place / "slot").write_bytes(sealed({"use": "b", "tries": 2, "good": "a"}))
+    install(place, "coaster", {"a": application, "b": application}, {"use": "b", "tries": 2, "good": "a"})
     with host:
         assert host.wake()["trial"] is True
         fill(place)
@@ -164,8 +143,7 @@ def test_a_trial_that_cannot_be_ended_goes_on_and_is_given_up_in_the_end():
 
 def test_flashing_a_board_that_is_full_is_refused_and_leaves_what_it_had():
     with VirtualBoard("coaster", paced=True, program="") as board, PtyEnd(board) as end:
-        install(board.flash, "a", {})
-        (board.flash / "object").write_text("coaster\n")
+        install(board.flash, "coaster")
         (board.flash / "settings").write_bytes(b"mine")
         fill(board.flash, leave_blocks=20)
         before = tree(board.flash)
@@ -181,6 +159,4 @@ def test_flashing_a_board_that_is_full_is_refused_and_leaves_what_it_had():
         with Board(end.url) as prompt, pytest.raises(LinkError, match="flash of the board is full"):
             prompt.run("with open('/note', 'w') as file:\n file.write('x' * 5000)")
         with Board(end.url) as prompt, pytest.raises(LinkError, match="flash of the board is full"):
-            prompt.run(
-                "raise OSError(36, 'ENAMETOOLONG')"
-            )  # what littlefs says where not even a name has room
+            prompt.run("raise OSError(36, 'ENAMETOOLONG')")  # not even a name has room

@@ -18,6 +18,7 @@ _CHIPS = {"nau7802": Load, "lsm6dsox": Motion, "mcp23017": Contacts, "mpr121": T
 _BYTES = {"b": 1, "B": 1, "h": 2, "H": 2, "i": 4, "I": 4}
 _AFTER = const(6000)  # bytes: what the streams need besides the samples of 20 s and the heads of their blocks
 _LIMIT_MS = const(6000)  # for configuring one chip
+_HANGS_US = const(5000)  # a transfer takes half a millisecond; a bus that hangs may not hold up the other sensors
 
 
 class Kit:
@@ -40,7 +41,7 @@ class Kit:
         gc.collect()
         self.buses = {}
         for number, sda, scl, hz in wiring.BUSES:
-            self.buses[number] = I2C(number, sda=Pin(sda), scl=Pin(scl), freq=hz)
+            self.buses[number] = I2C(number, sda=Pin(sda), scl=Pin(scl), freq=hz, timeout=_HANGS_US)
         self.sensors = []
         beats = {}
         for stream, (_, sensors) in zip(self.streams, wiring.STREAMS):

@@ -41,8 +41,8 @@ def digest(path):
     except OSError:
         return ""
 """
-#: How a full flash is told: littlefs says ENAMETOOLONG where not even a file's name has room, and MicroPython has
-#: no word for that number.
+#: How a full flash is told: littlefs says ENAMETOOLONG where not even a file's name has room, and MicroPython
+#: has no word for that number.
 FULL = re.compile(r"ENOSPC|ENAMETOOLONG|OSError: (\[Errno )?36\b")
 STAY = "Connect pins 29 and 28 of the board (GP22 to ground), plug it in anew, and try again."
 
@@ -149,8 +149,8 @@ class Board:
         """Say that the flash is full, and what to do."""
         return (
             "The flash of the board is full, so the board stays as it was. Probably files of your own are on "
-            f"it: look with `mpremote connect {self.port} ls`, remove them with `mpremote connect {self.port} "
-            "rm :NAME`, and try again."
+            f"it: look with `mpremote connect {self.port} ls`, remove them with `mpremote connect "
+            f"{self.port} rm :NAME`, and try again."
         )
 
     def reset(self) -> None:

@@ -16,8 +16,6 @@ from dexkit.sim.chips import Chip
 from dexkit.sim.clockwork import Clockwork, Reset
 from dexkit.sim.radio import Radio
 
-#: A bus that hangs is given up after this long (rp2's default).
-I2C_TIMEOUT_US = 50_000
 #: What one bit of overhead costs: start, stop, the driver's own work.
 I2C_OVERHEAD_US = 12
 #: USB at full speed moves about one byte in a microsecond; the board's buffer holds this many.
@@ -45,6 +43,8 @@ class Bus:
     #: What the firmware has set up; other pins than those above reach no chip.
     opened: tuple[int, int] | None = None
     freq_hz: int = 400_000
+    #: A transfer that hangs is given up after this long (rp2's default).
+    timeout_us: int = 50_000
     hangs: bool = False
 
 
@@ -164,9 +164,9 @@ class Desk(Clockwork):
         }
 
     def _open_bus(self, number: int, b: int, data: bytes) -> tuple[int, bytes]:
-        scl, sda, freq_hz = struct.unpack("<III", data)
+        scl, sda, freq_hz, timeout_us = struct.unpack("<IIII", data)
         bus = self.buses.setdefault(number, Bus(scl, sda))
-        bus.opened, bus.freq_hz = (scl, sda), freq_hz
+        bus.opened, bus.freq_hz, bus.timeout_us = (scl, sda), freq_hz, timeout_us
         return 0, b""
 
     def _transfer(self, number: int, address: int, data: bytes) -> tuple[int, bytes]:
@@ -175,7 +175,7 @@ class Desk(Clockwork):
         out = data[2:]
         bus = self.buses.get(number)
         if bus is None or bus.opened is None or bus.hangs:
-            self._go_on(self.now_us + I2C_TIMEOUT_US)
+            self._go_on(self.now_us + (bus.timeout_us if bus else Bus.timeout_us))
             return ops.HANGS, b""
         byte_us = 9e6 / bus.freq_hz
         at_us = self.now_us + I2C_OVERHEAD_US + byte_us

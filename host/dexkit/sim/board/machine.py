@@ -106,7 +106,7 @@ class I2C:
         for pin, first in zip(pins, (3, 2)):
             if pin % 4 != first - 2 * (1 - id):
                 raise ValueError("bad pin for this bus")
-        request(ops.I2C_INIT, id, 0, struct.pack("<III", pins[0], pins[1], freq))
+        request(ops.I2C_INIT, id, 0, struct.pack("<IIII", pins[0], pins[1], freq, timeout))
 
     def _transfer(self, address, out, count):
         result, data = request(ops.I2C, self._bus, address, struct.pack("<H", count) + out)

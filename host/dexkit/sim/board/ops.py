@@ -19,7 +19,7 @@ REQUEST_US = 4
 SYNC = 0
 #: a us: time goes on until then or to the next event; b 1: also ends when a byte from the host waits.
 SLEEP = 1
-#: a bus; data scl, sda, frequency (u32).
+#: a bus; data scl, sda, frequency, microseconds after which a transfer that hangs is given up (u32).
 I2C_INIT = 2
 #: a bus, b address; data: u16 bytes to read, then the bytes to write.
 I2C = 3

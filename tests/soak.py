@@ -113,6 +113,8 @@ class Desk:
     seed: int = 1
     damage: float = 0.0
     per_s: float = MS_PER_S
+    program: str | None = None  # instead of the object's firmware
+    stood_s: float = 0.0  # how long the board stood still while the host went on
     boots: dict = field(default_factory=dict)  # number of a boot -> (stream, sequence) -> Kept
     numbers: dict = field(default_factory=dict)  # what hello calls a boot -> its number
     news: list = field(default_factory=list)
@@ -121,7 +123,14 @@ class Desk:
         self.chance = random.Random(f"soak {self.kind} {self.seed}")
         scene = SimpleNamespace(worlds={self.kind: TellsTheTime(self.kind, self.per_s)}, duration_s=1e9)
         line = Line(self.damage, chunks=True, seed=self.seed)
-        self.board = VirtualBoard(self.kind, scene=scene, seed=self.seed, line=line, clock_ppm=PPM[self.kind])
+        self.board = VirtualBoard(
+            self.kind,
+            scene=scene,
+            seed=self.seed,
+            line=line,
+            clock_ppm=PPM[self.kind],
+            program=self.program,
+        )
         self.session = Session(self.kind, number=self.chance.randrange(1, 1 << 16))
         self.session.own_time = True
         self.session.start()
@@ -143,7 +152,7 @@ class Desk:
 
     @property
     def now_ns(self):
-        return round(1e9 * self.board.world_s)
+        return round(1e9 * (self.board.world_s + self.stood_s))
 
     def _written(self, data):
         """Keep what the board writes, before the line gets at it."""

@@ -28,12 +28,13 @@ class Taken(list):
         return self
 
 
-def recorded(path, kinds, play):
+def recorded(path, kinds, play, program=None, ticks_start_us=0):
     """Record these objects while `play` plays with their desks; return when each one's time began."""
-    desks = [Desk(kind, seed=3, per_s=PER_S) for kind in kinds]
+    desks = [Desk(kind, seed=3, per_s=PER_S, program=program) for kind in kinds]
     began_s = {}
     with contextlib.ExitStack() as open_:
         for desk in desks:
+            desk.board.desk.ticks_start_us = ticks_start_us
             open_.enter_context(desk)
             desk.plug()
             desk.until_samples()

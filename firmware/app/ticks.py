@@ -3,6 +3,11 @@
 # Numbers of 2^30 and more are objects on the heap, so the 32-bit tick is never computed: its bytes are written.
 from time import ticks_diff, ticks_us
 
+import machine
+
+from micropython import const
+
+_HALF = const(1 << 29)
 
 class Ticks:
     def __init__(self):
@@ -10,9 +15,12 @@ class Ticks:
         self.wraps = 0  # of ticks_us(); four of them are one of tick_us
 
     def now(self):
-        # The time; must be called at least once in each wrap.
+        # The time; must be called at least once in each half wrap.
         now = ticks_us()
-        if now < self.last:
+        step = now - self.last
+        if not 0 <= step < _HALF:
+            if step > -_HALF:  # no wrap: the clock was set, so no tick fits to those before
+                machine.reset()  # the host knows another boot, and that ticks begin anew with it
             self.wraps += 1
         self.last = now
         return now

@@ -275,6 +275,7 @@ class Session:
                     self.counts.gaps += 1
                     yield Gap(name, None, STARTED_ANEW)
             self.clock.restart()
+            self._pings.clear()  # they waited for the board to start, so their answers tell no time
         self._orders = {name: Order() for name in hello.streams if name in STREAMS}
         self.hello = hello
         self.counts.boots += 1

@@ -161,7 +161,7 @@ def test_ticks_that_are_set_back_begin_another_boot_behind_a_gap_at_the_right_ti
 
 
 def test_a_board_that_stood_still_for_a_while_goes_on_where_it_was(tmp_path):
-    """As an emulator does that was stopped: for the board no time has passed, and it has sampled all of it."""
+    """As an emulator does that was stopped: for the board no time has passed."""
     desks = []
 
     def play(desk):

@@ -42,15 +42,20 @@ def take(stream, ticks):
     while count != pace.count:  # an interrupt came between the two
         count = pace.count
         stamp = pace.stamp
+    period_us = stream.period_us
     missed = count - leader.taken - 1
-    late_us = ticks_diff(ticks_us(), stamp)
-    if late_us >= stream.period_us:  # the chip holds a later reading now
-        late = late_us // stream.period_us
+    if stream.doubt:
+        gone = (ticks_diff(stamp, stream.stamp) + stream.doubt_us) // period_us - 1
+        if gone > missed:
+            missed = gone
+    late_us = ticks_diff(ticks_us(), stamp) - stream.unsure_us
+    if late_us >= period_us:  # the chip holds a later reading now
+        late = late_us // period_us
         missed += late
-        stamp = (stamp + late * stream.period_us) & 0x3FFFFFFF
+        stamp = (stamp + late * period_us) & 0x3FFFFFFF
     if missed > 0:
+        stream.end()  # what was lost stands in the next block, before whose rows it was
         stream.lost += missed
-        stream.end()
     ring = stream.ring
     memory = ring.memory
     if stream.rows == 0:
@@ -61,6 +66,9 @@ def take(stream, ticks):
         copy(_ZEROS, 0, memory, at, ring.row_bytes)
     for sensor in stream.sensors:
         put(sensor, memory, at)
+    # A conversion that ended while this one was read brings no edge: the time of the next edge will tell.
+    stream.stamp = stamp
+    stream.doubt = ticks_diff(ticks_us(), stamp) > period_us - stream.doubt_us
     stream.at = at + ring.row_bytes
     stream.rows += 1
     if stream.rows == ring.rows:

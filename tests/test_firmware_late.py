@@ -1,4 +1,4 @@
-"""A board that is late: each conversion is in a row or counted as lost, wherever in a reading the next one ends."""
+"""A board that is late: each conversion is in a row or counted as lost, whenever the next one ends."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ main.run(KIND)
     ],
 )
 def test_a_conversion_that_ends_while_the_one_before_is_read_is_counted(kind, stream, sensor, first):
-    """Rows and what was lost before them say which conversion a row is; so does its value, which is its time."""
+    """Rows, and what was lost before them, tell which conversion a row is; so does its value, its time."""
     program = LATE.replace("STREAM", repr(stream)).replace("KIND", repr(kind))
     facts = STREAMS[stream]
     with Desk(kind, per_s=1000.0, program=program) as desk:

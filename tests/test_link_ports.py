@@ -23,6 +23,8 @@ from dexkit.link.listing import look
 from dexkit.link.news import Attached, Block
 from dexkit.link.ports import Plug, Port, plugs, rules_file, where, why_closed
 from dexkit.link.record import record
+from dexkit.link.session import KIND
+from dexkit.protocol.frames import Decoder
 from dexkit.protocol.tables import STREAMS
 from dexkit.recording import read, write
 from dexkit.sim import make_scene
@@ -270,6 +272,33 @@ def test_a_board_that_starts_anew_in_a_recording_is_a_gap_that_is_counted(tmp_pa
     t_s = recording.streams["coaster/load"].t_s
     assert t_s[-1] > 2.0
     assert (t_s[-1] - t_s[0]) * 320 == pytest.approx(len(t_s) + done.samples_lost, abs=0.02 * len(t_s))
+
+
+def test_a_block_that_never_comes_leaves_a_gap_and_not_the_end_of_the_recording(tmp_path, monkeypatch):
+    """What waits for it is written when the recording ends, and what is missing is counted."""
+    monkeypatch.setattr("dexkit.link.record.DRAIN_S", 0.5)
+    never = 12
+
+    def without_it(data):
+        frames = [frame + b"\0" for frame in data.split(b"\0")[:-1]]
+        kept = []
+        for frame in frames:
+            blocks = Decoder().push(frame).blocks
+            if not any(KIND[int(b["type"])] == "samples" and b["sequence"] == never for b in blocks):
+                kept.append(frame)
+        return b"".join(kept)
+
+    with Served("coaster", tmp_path) as board:
+        take = board.board.take
+        board.board.take = lambda now_us: without_it(take(now_us))
+        (done,) = record([Plug(board.url)], tmp_path / "live.mcap", seconds=1.5)
+    recording = read(tmp_path / "live.mcap")
+    numbers = np.rint(recording.streams["coaster/load"].values[:, 0] / 4.57e-6).astype(int)
+    rows = ROWS["coaster/load"]
+    gone = set(range(never * rows, (never + 1) * rows))
+    assert set(range(numbers[0], numbers[-1] + 1)) - set(numbers.tolist()) == gone
+    assert numbers[-1] > (never + 8) * rows
+    assert done.samples_lost == recording.losses.samples_lost_by_board == rows
 
 
 def test_cup_and_coaster_are_one_file_and_others_have_their_own(tmp_path):

@@ -90,7 +90,13 @@ def test_clock_probes_lost_samples_and_the_wall_clock_are_kept(tmp_path):
     assert dict(recording.meta) == {"person": "P07", "start_ns": str(start_ns)}
     assert np.array_equal(recording.streams["clock/coaster"].values, np.float32([[2e-5, 0.0013, 0.0]]))
     with path.open("rb") as file:
-        assert make_reader(file).get_summary().statistics.message_start_time == start_ns
+        reader = make_reader(file)
+        assert reader.get_summary().statistics.message_start_time == start_ns
+        heads = [message.data[:8] for _, _, message in reader.iter_messages(topics=["coaster/load"])]
+    told = [
+        struct.unpack("<II", head) for head in heads
+    ]  # a block's first sample, and what is lost before it
+    assert [head for head in told if head[1]] == [(25, 35)]
 
 
 @pytest.mark.parametrize(

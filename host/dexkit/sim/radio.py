@@ -70,12 +70,16 @@ class Radio:
         Name and password of the networks that are there; None: whatever is asked for.
     passes
         How much of some bytes the network takes; for tests.
+    queries, names
+        On an emulated Pico W: messages of mDNS to the board, and from it.
     """
 
     def __init__(self) -> None:
         self.port = 0
         self.networks: dict[str, str] | None = None
         self.passes: Callable[[bytes], bytes] = bytes
+        self.queries: list[bytes] = []
+        self.names: list[bytes] = []
         self.open_sockets: list[socket.socket] = []
         self.callers: list[socket.socket] = []
 

@@ -25,7 +25,7 @@ from dexkit.sim.chips.chip import FAULTS
 from dexkit.sim.clockwork import Bite, PowerOff, Reset
 from dexkit.sim.desk import Desk
 from dexkit.sim.engines.micropython import MicroPython
-from dexkit.sim.engines.pico import Pico
+from dexkit.sim.engines.pico import Pico, PicoW
 from dexkit.sim.feed import Stage
 from dexkit.sim.line import Line
 from dexkit.sim.loader import Loader, missing_drivers
@@ -57,7 +57,7 @@ class VirtualBoard:
     seed
         Which person, which luck, which board.
     engine
-        What runs the firmware: ``cpython``, ``micropython``, ``pico``.
+        What runs the firmware: ``cpython``, ``micropython``, ``pico``, ``pico_w``.
     paced
         Whether the board keeps to the wall clock; else `run` lets its time go on.
     scene
@@ -369,4 +369,5 @@ ENGINES: dict[str, Callable[[str], Engine]] = {
     "cpython": CPython,
     "micropython": MicroPython,
     "pico": Pico,
+    "pico_w": PicoW,
 }

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from dexkit.errors import InputError
 from dexkit.sim.chips import Chip
@@ -22,11 +23,16 @@ from dexkit.sim.desk import Desk
 from dexkit.sim.engines import image, node
 from dexkit.sim.engines.child import serve
 
-LOOK, START, WRITE, READ, SENT, ERASE, PROGRAM, RESET = range(8)
+if TYPE_CHECKING:
+    from dexkit.sim.engines.wifi import Wifi
+
+LOOK, START, WRITE, READ, SENT, ERASE, PROGRAM, RESET, RADIO = range(9)
 _ASKED = "<Bd"
 _HEAD = struct.calcsize(_ASKED)
 #: What machine.reset_cause() of the image says after any reset of its own.
 _WDT_RESET = 3
+#: A radio's call for its driver, among the levels of the pins.
+CALLS = 1 << 24
 #: The emulator asks at least this often.
 LOOK_US = 5000
 #: A data-ready pulse is as long as on the LSM6DSOX; a level that is read away sooner is at least so long too.
@@ -80,7 +86,7 @@ class Pico:
         uf2 = image.find(board)
         if missing(board) or uf2 is None:
             raise InputError(f"The Pico cannot be emulated here: {missing(board)}.")
-        self.program, self.uf2 = program, uf2
+        self.program, self.uf2, self.has_wifi = program, uf2, board == "RPI_PICO_W"
         self._command = node.command("pico.mjs")
         self._reason = "0"
         #: Called before each erase and programming of the flash: its place, the bytes that will be there.
@@ -106,12 +112,10 @@ class Pico:
             rom = Path(folder) / "rom.bin"
             rom.write_bytes(boot_rom())
             wires = json.dumps([[number, bus.sda, bus.scl] for number, bus in desk.buses.items()])
-            board = _Board(desk, memory.fileno(), self.on_flash)
+            board = _Board(desk, memory.fileno(), self.on_flash, self.has_wifi)
+            given = [str(rom), str(content), self._reason, wires, desk.unique_id.hex()]
             try:
-                serve(
-                    [*self._command, str(rom), str(content), self._reason, wires, desk.unique_id.hex()],
-                    board.answer,
-                )
+                serve([*self._command, *given, *(["wifi"] if self.has_wifi else [])], board.answer)
             except Reset:
                 self._reason = board.reason
                 raise
@@ -130,11 +134,36 @@ class Pico:
         return bytes(flash)
 
 
+class PicoW(Pico):
+    """The engine that is a Pico W: its network is the desk's radio.
+
+    Parameters
+    ----------
+    program
+        Source of the main program, where the flash has none.
+
+    Raises
+    ------
+    InputError
+        As Pico does.
+    """
+
+    def __init__(self, program: str) -> None:
+        super().__init__(program, "RPI_PICO_W")
+
+
 class _Board:
     """Answers what the emulator asks during one boot."""
 
-    def __init__(self, desk: Desk, memory: int, on_flash: Callable[[int, bytes], None]) -> None:
+    def __init__(
+        self, desk: Desk, memory: int, on_flash: Callable[[int, bytes], None], has_wifi: bool
+    ) -> None:
         self.desk, self.memory, self.on_flash = desk, memory, on_flash
+        self.wifi = None
+        if has_wifi:
+            from dexkit.sim.engines.wifi import Wifi  # its model of the chip is needed by no other board
+
+            self.wifi = Wifi(desk.radio)
         self.since_us = desk.now_us
         self.reason = "0"
         self._called: dict[int, Chip | None] = {}
@@ -145,6 +174,8 @@ class _Board:
         data = asked[_HEAD:]
         now_us = self.since_us + at_us
         desk = self.desk
+        if what == RADIO and self.wifi:
+            return self._radio(self.wifi, data)
         if what in (ERASE, PROGRAM):
             self._flash(what, data)
         value = self._bus(what, data, now_us) if what in (START, WRITE, READ) else 0
@@ -167,6 +198,9 @@ class _Board:
                 next_us = min(next_us, edge_us)
         arrived = desk.follow(now_us, data if what == SENT else b"")
         next_us = min(next_us, desk.goal_us)
+        if self.wifi:
+            self.wifi.lan.look(now_us)
+            levels = levels | CALLS if self.wifi.calls else levels & ~CALLS
         for pin, level in desk.pins.items():
             levels = levels | 1 << pin if level else levels & ~(1 << pin)
         next_us = max(next_us, now_us + 0.1) - self.since_us
@@ -190,6 +224,14 @@ class _Board:
             return chip.read(now_us)
         chip.write(data[1], now_us)
         return 1
+
+    def _radio(self, wifi: "Wifi", data: bytes) -> bytes:
+        """One transfer on the radio's bus; nothing at all says that its power is gone."""
+        (wanted,) = struct.unpack_from("<H", data)
+        if len(data) == 2:
+            wifi.power_off()
+        answer = wifi.transfer(data[2:], wanted) if data[2:] else b""
+        return bytes([wifi.calls]) + answer
 
     def _flash(self, what: int, data: bytes) -> None:
         (at,) = struct.unpack_from("<I", data)

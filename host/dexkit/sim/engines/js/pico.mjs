@@ -1,6 +1,7 @@
 // The official MicroPython image on an emulated RP2040 (rp2040js), before a desk: chips on its I2C peripherals,
 // data-ready pins, USB serial, flash. Arguments: packages folder, boot ROM, flash, why it was reset (the
-// watchdog's registers), the pins of the buses, the board's unique id (which also makes its chance).
+// watchdog's registers), the pins of the buses, the board's unique id (which also makes its chance), "wifi" for a
+// Pico W.
 // Each message is <u8 what> <f64 microseconds since power-up> and bytes; each answer
 // <f64 when to ask again> <u32 levels of the pins> <u8 value> <u8 attached> and bytes from the host.
 import fs from "node:fs";
@@ -8,12 +9,13 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { exchange } from "./pipe.mjs";
 import { runner } from "./quick.mjs";
+import { CALLS, wire } from "./wifi.mjs";
 
-const [packages, romFile, flashFile, reason, wires, identity] = process.argv.slice(2);
+const [packages, romFile, flashFile, reason, wires, identity, wifi] = process.argv.slice(2);
 const rp2040 = await import(pathToFileURL(path.join(packages, "rp2040js/dist/esm/index.js")).href);
 const { Simulator, USBCDC, ConsoleLogger, LogLevel } = rp2040;
 
-const [LOOK, START, WRITE, READ, SENT, ERASE, PROGRAM, RESET] = [0, 1, 2, 3, 4, 5, 6, 7];
+const [LOOK, START, WRITE, READ, SENT, ERASE, PROGRAM, RESET, RADIO] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
 const FLASH = 0x10000000;
 
 const simulator = new Simulator();
@@ -53,6 +55,19 @@ function setLevels(now) {
   for (let pin = 0; pin < 30; pin++)
     if ((changed >>> pin) & 1) chip.gpio[pin].setInputValue(((now >>> pin) & 1) === 1);
 }
+
+// ---- The radio of a Pico W: <u16 bytes wanted> <bytes sent>; the answer is <u8 the chip calls> <bytes>
+
+function radio(sent, wanted) {
+  room[4] = RADIO;
+  view.setFloat64(5, clock.nanosCounter / 1000, true);
+  view.setUint16(13, wanted, true);
+  room.set(sent, 15);
+  const length = exchange(room, 0, 11 + sent.length);
+  setLevels(room[4] ? levels | CALLS : levels & ~CALLS);
+  return room.slice(5, 4 + length);
+}
+if (wifi) wire(chip, radio, () => radio([], 0));
 
 // ---- I2C: each byte takes its nine bits of time
 

@@ -1,0 +1,113 @@
+"""The radio of an emulated Pico W: rp2040py's model of its chip (CYW43439), fed with whole transfers of its bus.
+
+The emulator stops where the driver hands a transfer to the RP2040's DMA, and goes on when it has the answer. So the
+driver, its firmware's download and its network stack are the image's own; the 32 ns of a bit are not spent.
+"""
+
+from collections.abc import Callable
+
+from rp2040py.external.cyw43.bus import ASYNCEVENT_HEADER, SDPCM_HEADER_LEN, GSPIBus
+from rp2040py.gpio_pin import GPIOPinState
+
+from dexkit.sim.engines.lan import Lan
+from dexkit.sim.radio import Radio
+
+CLOCK, DATA, SELECT = 29, 24, 25
+_LOW, _HIGH = GPIOPinState.LOW, GPIOPinState.HIGH
+
+
+class Wifi:
+    """The chip, its bus, and the network that it finds.
+
+    Parameters
+    ----------
+    radio
+        Who is in the network: the desk's.
+    """
+
+    def __init__(self, radio: Radio) -> None:
+        pins = _Pins()
+        self._clock, self._data, self._select = pins.gpio[CLOCK], pins.gpio[DATA], pins.gpio[SELECT]
+        self._select.set_input_value(True)
+        self._bus = _Chip()
+        self._bus.attach_gpio(pins, clk=CLOCK, data=DATA, cs=SELECT)
+        self.lan = Lan(radio, self._bus.queue_rx_ethernet_frame)
+        self._bus.nat_bridge = self.lan
+
+    @property
+    def calls(self) -> bool:
+        """Whether the chip has something for the driver: the level of the data line between transfers."""
+        return bool(self._data.value == _HIGH)
+
+    def transfer(self, sent: bytes, wanted: int) -> bytes:
+        """Return what the chip answers to one transfer.
+
+        Parameters
+        ----------
+        sent
+            Bytes in the order of the wire.
+        wanted
+            How many bytes are read after them.
+        """
+        self._select.set_input_value(False)
+        for byte in sent:
+            for bit in range(7, -1, -1):
+                self._data.set_input_value(bool(byte >> bit & 1))
+                self._beat()
+        answer = 0
+        for _ in range(8 * wanted):
+            answer = answer << 1 | (self._data.value == _HIGH)
+            self._beat()
+        self._select.set_input_value(True)
+        return answer.to_bytes(wanted, "big")
+
+    def _beat(self) -> None:
+        self._clock.set_input_value(True)
+        self._clock.set_input_value(False)
+
+    def power_off(self) -> None:
+        """The driver has taken the chip's power away."""
+        self._bus.power_off()
+        self._data.set_input_value(False)
+        self.lan.reset()
+
+
+class _Chip(GSPIBus):  # type: ignore[misc]
+    """The model, with its events where the driver's processor can read them."""
+
+    def queue_rx_packet(self, data: bytes) -> None:
+        """Stage a packet for the driver.
+
+        The driver reads words in an event in place, and a Cortex-M0 reads no word across a boundary. So an event
+        stands two bytes further, as a frame of data does in this model; its own processor reads words anywhere.
+        """
+        if data[5] & 15 == ASYNCEVENT_HEADER and data[7] == SDPCM_HEADER_LEN:
+            size = len(data) + 2
+            sizes = size.to_bytes(2, "little") + (size ^ 0xFFFF).to_bytes(2, "little")
+            head = sizes + data[4:7] + bytes([SDPCM_HEADER_LEN + 2]) + data[8:SDPCM_HEADER_LEN]
+            data = head + bytes(2) + data[SDPCM_HEADER_LEN:]
+        super().queue_rx_packet(data)
+
+
+class _Pin:
+    """A pin as the chip's model wants one: a level, and who hears of it."""
+
+    def __init__(self) -> None:
+        self.value = _LOW
+        self._heard: list[Callable[[GPIOPinState, GPIOPinState], None]] = []
+
+    def add_listener(self, heard: Callable[[GPIOPinState, GPIOPinState], None]) -> None:
+        self._heard.append(heard)
+
+    def set_input_value(self, level: bool) -> None:
+        old, self.value = self.value, _HIGH if level else _LOW
+        if old != self.value:
+            for heard in self._heard:
+                heard(self.value, old)
+
+
+class _Pins:
+    """The part of an RP2040 that the chip's model sees."""
+
+    def __init__(self) -> None:
+        self.gpio = {number: _Pin() for number in (CLOCK, DATA, SELECT)}

@@ -6,13 +6,22 @@ driver, its firmware's download and its network stack are the image's own; the 3
 
 from collections.abc import Callable
 
-from rp2040py.external.cyw43.bus import ASYNCEVENT_HEADER, SDPCM_HEADER_LEN, GSPIBus
+from rp2040py.external.cyw43.bus import (
+    ASYNCEVENT_HEADER,
+    BACKPLANE_FUNCTION,
+    BUS_FUNCTION,
+    CYW43_BACKPLANE_READ_PAD_LEN_BYTES,
+    SDPCM_HEADER_LEN,
+    SPI_BUS_CONTROL,
+    WORD_LENGTH_32,
+    GSPIBus,
+)
 from rp2040py.gpio_pin import GPIOPinState
 
 from dexkit.sim.engines.lan import Lan
 from dexkit.sim.radio import Radio
 
-CLOCK, DATA, SELECT = 29, 24, 25
+CLOCK, DATA, SELECT = 29, 24, 25  # its pins on a Pico W
 _LOW, _HIGH = GPIOPinState.LOW, GPIOPinState.HIGH
 
 
@@ -27,7 +36,8 @@ class Wifi:
 
     def __init__(self, radio: Radio) -> None:
         pins = _Pins()
-        self._clock, self._data, self._select = pins.gpio[CLOCK], pins.gpio[DATA], pins.gpio[SELECT]
+        self._data, self._select = pins.gpio[DATA], pins.gpio[SELECT]
+        self._wide = False  # whether the bus has words of 32 bits
         self._select.set_input_value(True)
         self._bus = _Chip()
         self._bus.attach_gpio(pins, clk=CLOCK, data=DATA, cs=SELECT)
@@ -40,7 +50,7 @@ class Wifi:
         return bool(self._data.value == _HIGH)
 
     def transfer(self, sent: bytes, wanted: int) -> bytes:
-        """Return what the chip answers to one transfer.
+        """Return what the chip answers to one transfer: a command, then bytes to it or from it.
 
         Parameters
         ----------
@@ -49,25 +59,32 @@ class Wifi:
         wanted
             How many bytes are read after them.
         """
-        self._select.set_input_value(False)
-        for byte in sent:
-            for bit in range(7, -1, -1):
-                self._data.set_input_value(bool(byte >> bit & 1))
-                self._beat()
-        answer = 0
-        for _ in range(8 * wanted):
-            answer = answer << 1 | (self._data.value == _HIGH)
-            self._beat()
-        self._select.set_input_value(True)
-        return answer.to_bytes(wanted, "big")
+        sent = self._turned(sent)
+        command = int.from_bytes(sent[:4], "little")
+        function, address, size = command >> 28 & 3, command >> 11 & 0x1FFFF, command & 0x7FF
+        answer = b""
+        if command >> 31:
+            self._bus.write_register(function, address, size, int.from_bytes(sent[4 : 4 + size], "little"))
+            if (function, address) == (BUS_FUNCTION, SPI_BUS_CONTROL) and sent[4] & WORD_LENGTH_32:
+                self._wide = True
+        else:
+            waits = CYW43_BACKPLANE_READ_PAD_LEN_BYTES if function == BACKPLANE_FUNCTION else 0
+            read = self._bus.read_register(function, address, size).to_bytes(size, "little")
+            answer = self._turned((bytes(waits) + read).ljust(wanted, b"\0"))
+        for level in (False, True):  # the end of the transfer, by which the chip looks whether it still calls
+            self._select.set_input_value(level)
+        return answer[:wanted]
 
-    def _beat(self) -> None:
-        self._clock.set_input_value(True)
-        self._clock.set_input_value(False)
+    def _turned(self, data: bytes) -> bytes:
+        """Return bytes of the wire in the chip's order, or the other way: until it is told, its words have 16 bits."""
+        if self._wide:
+            return data
+        return b"".join(data[at : at + 2][::-1] for at in range(0, len(data), 2))
 
     def power_off(self) -> None:
         """The driver has taken the chip's power away."""
         self._bus.power_off()
+        self._wide = False
         self._data.set_input_value(False)
         self.lan.reset()
 

@@ -140,6 +140,7 @@ def test_pairing_lasts_over_power_and_is_forgotten_when_told(tmp_path):
         ((), "pair takes"),
         (("dance",), "pair takes"),
         (("key", "AAAA"), "32 bytes"),
+        (("password", "AAA"), "not base64"),
         (("on",), "first|Before"),
     ],
 )
@@ -173,6 +174,38 @@ def test_usb_goes_first_and_another_host_waits(host):
         host.ask("ping")
         first.step()
         assert first.closed
+
+
+class Asked(dict):
+    """Networks that count how often they were asked for."""
+
+    times = 0
+
+    def get(self, *names):
+        self.times += 1
+        return super().get(*names)
+
+
+def test_a_network_that_is_not_there_is_asked_for_again_but_not_while_a_host_is_at_the_cable(host):
+    networks = host.board.desk.radio.networks = Asked()
+    assert pair_by_hand(host)["ok"]
+    for _ in range(40):
+        host.ask("ping", seconds=1.0)
+    assert networks.times == 1
+    host.wait(40.0)
+    assert networks.times == 3
+
+
+def test_strangers_that_call_again_and_again_cost_the_board_no_memory(host):
+    pair_by_hand(host)
+    host.wait(2.0)
+    for _ in range(3):
+        with Wire(host.board, bytes(32)) as wire, pytest.raises(LinkError):
+            for _ in range(60):
+                wire.step()
+    with Wire(host.board).greet() as wire:
+        wire.say("ping", number=7)
+        assert "pong" in [m.kind for m in messages(b"".join(wire.step() for _ in range(10)))]
 
 
 def test_a_wrong_key_gets_nowhere_and_is_counted(host):

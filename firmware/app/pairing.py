@@ -46,7 +46,11 @@ class Pairing:
         if radio and port.by_radio():
             raise ValueError("A board is paired over USB only. Plug it in.")
         if what in _PARTS and len(arguments) == 2:
-            if what == "key" and len(binascii.a2b_base64(arguments[1])) != 32:
+            try:
+                length = len(binascii.a2b_base64(arguments[1]))
+            except ValueError:
+                raise ValueError("What came for %s is not base64. Send it again." % what)
+            if what == "key" and length != 32:
                 raise ValueError("A key has 32 bytes, in base64. Make another.")
             self._parts[what] = arguments[1]
             return None

@@ -32,6 +32,7 @@ class Radio:
         self._wlan = network.WLAN(network.STA_IF)
         self._listener = self._host = None
         self._bytes, self._at, self._have = bytearray(64), 0, 0
+        self._theirs, self._ours = Tagger(COMMAND_BYTES), Tagger(_FRAME_BYTES)  # once: strangers may call all day
         self._rest, self._end = 0, 0  # of a record that the network took only in part
         self._looked = self._heard = ticks_us()
         self._looks = 0
@@ -71,9 +72,10 @@ class Radio:
     def _look(self, may_come):
         # Four times a second: who is there to be let in?
         if not self._wlan.isconnected():
-            self._looks += 1
-            if self._looks % _JOIN_AGAIN_LOOKS == 0:
-                self._join()
+            if may_come:  # else a host is there over USB, and joining would cost it samples
+                self._looks += 1
+                if self._looks % _JOIN_AGAIN_LOOKS == 0:
+                    self._join()
             return
         if self._listener is None:
             self._listen()
@@ -111,8 +113,8 @@ class Radio:
             self.drop()
             return
         ours = NET_GREETING + os.urandom(NONCE_BYTES)
-        self._theirs = Tagger(*pads(hmac(self._key, b"host" + greeting + ours)), COMMAND_BYTES)
-        self._ours = Tagger(*pads(hmac(self._key, b"board" + greeting + ours)), _FRAME_BYTES)
+        self._theirs.begin(*pads(hmac(self._key, b"host" + greeting + ours)))
+        self._ours.begin(*pads(hmac(self._key, b"board" + greeting + ours)))
         try:
             self._host.write(ours)
         except OSError:

@@ -116,14 +116,16 @@ def _pad(data: ptr8, count: int) -> int:
 
 class Tagger:
     # As in tag_plain.py.
-    def __init__(self, inner, outer, room):
+    def __init__(self, room):
         self.record = bytearray(4 + room + 72)
         self._pads = array("I", bytes(32)), array("I", bytes(32))
+        self._state = array("I", bytes(32))
+        self._outer = bytearray(64)
+
+    def begin(self, inner, outer):
         for pad, state in zip((inner, outer), self._pads):
             state[:] = _BEGIN
             _blocks(state, _WORDS, _ROUNDS, pad, 1)
-        self._state = array("I", bytes(32))
-        self._outer = bytearray(64)
         self._number = 0
 
     def tag(self, data, at, length):
@@ -145,7 +147,8 @@ class Tagger:
 
 def _check():
     # Fails here, at import, where machine code cannot run or says anything else than hashlib.
-    tagger = Tagger(bytes(64), bytes(range(64)), 128)
+    tagger = Tagger(128)
+    tagger.begin(bytes(64), bytes(range(64)))
     for length in (0, 52, 128):
         tagger.tag(bytes(range(128)), 0, length)
         inner = sha256(bytes(64) + bytes(tagger.record[: 4 + length])).digest()

@@ -5,9 +5,12 @@ from app.schema_table import TAG_BYTES
 
 
 class Tagger:
-    # One direction of one connection; `record` holds number, data and tag of what was tagged last.
-    def __init__(self, inner, outer, room):
+    # One direction; `record` holds number, data and tag of what was tagged last. begin() before the first tag.
+    def __init__(self, room):
         self.record = bytearray(4 + room + TAG_BYTES)
+
+    def begin(self, inner, outer):
+        # A new connection: its key's pads.
         self._inner, self._outer = inner, outer
         self._number = 0
 

@@ -163,6 +163,7 @@ class _Board:
         if has_wifi:
             from dexkit.sim.engines.wifi import Wifi  # its model of the chip is needed by no other board
 
+            desk.radio.power_off()  # what was open before a reset
             self.wifi = Wifi(desk.radio)
         self.since_us = desk.now_us
         self.reason = "0"

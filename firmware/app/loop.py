@@ -39,11 +39,11 @@ class Loop:
         # One turn; return whether there was anything to do. Between two looks at the samples there is time for one
         # more thing only: a load that is ready is lost when the next one is, 3 ms later.
         now = self.ticks.now()
-        busy = False
+        busy = heard = False
 
         # Priority 1: a ping, since its answer carries the time.
         if not self._line_waits and self.port.read_line():
-            busy = True
+            busy = heard = True
             if self.answers.hear_ping(self.port):
                 self.heard()
             else:
@@ -56,8 +56,10 @@ class Loop:
                 busy = True
                 stream.take(self.ticks)
 
-        # Priority 3: a block that is complete goes out at once.
-        if self.send_fresh():
+        # Priority 3: a block that is complete goes out at once. Over the network a line and a block are too much.
+        if heard:
+            pass
+        elif self.send_fresh():
             busy = True
 
         # Priority 4: other commands.

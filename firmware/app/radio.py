@@ -16,7 +16,8 @@ from micropython import const
 _LOOK_US = const(250000)
 _JOIN_AGAIN_LOOKS = const(60)
 _FRAME_BYTES = PAYLOAD_BYTES + 32
-_GREETING, _PROOF, _LINE, _TAG = const(0), const(1), const(2), const(3)
+_BYTES_A_TURN = const(16)  # a load's next sample comes after 3 ms, and a byte takes some 50 us
+_GREETING, _PROOF, _LINE, _TAG, _WHOLE = const(0), const(1), const(2), const(3), const(4)
 
 
 class Radio:
@@ -142,15 +143,20 @@ class Radio:
         if not self._host:
             return False
         self._flush()
+        if self._state == _WHOLE:  # the tag has a turn of its own: it takes as long as a few bytes
+            self._heard = now
+            return self._is_right()
         if self._at == self._have and not self._read():
             return False
-        while self._at < self._have and self._host:
+        if not self._got:
+            self.read_us = now
+        for _ in range(_BYTES_A_TURN):
+            if self._at == self._have or not self._host or self._state == _WHOLE:
+                break
             self.line[self._got] = byte = self._bytes[self._at]
             self._at += 1
             self._got += 1
-            if self._take(byte):
-                self.read_us = self._heard = now
-                return True
+            self._take(byte)
         return False
 
     def _read(self):
@@ -167,7 +173,7 @@ class Radio:
         return True
 
     def _take(self, byte):
-        # Go on by one byte; return whether it ends a line with its tag.
+        # Go on by one byte.
         if self._state == _LINE:
             if byte == 10:
                 self._state, self.length = _TAG, self._got
@@ -175,7 +181,7 @@ class Radio:
                 self._reject()
         elif self._state == _TAG:
             if self._got == self.length + TAG_BYTES:
-                return self._is_right()
+                self._state = _WHOLE
         elif self._state == _PROOF:
             if self._got == TAG_BYTES:
                 self.length = 0
@@ -184,7 +190,6 @@ class Radio:
         elif self._got == len(NET_GREETING) + NONCE_BYTES:
             self._agree()
             self._got = 0
-        return False
 
     def _is_right(self):
         # Whether the tag behind what was read is right; a wrong one ends the connection.

@@ -1,4 +1,4 @@
-"""A Pico W over its network: what it has left, and what it loses; `python -m tests.pico_w` prints the figures."""
+"""A Pico W over its network: what it has left, what it loses; `python -m tests.pico_w` prints the figures."""
 
 import struct
 import sys

@@ -1,4 +1,4 @@
-"""The network on a Pico W: the maker's image, its own driver and network stack; only the radio's chip is a model."""
+"""The network on a Pico W: the maker's image with its driver and network stack; the radio's chip is a model."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from dexkit.link.news import Attached, Block, Gap, Heartbeat, Reply
 from dexkit.link.pairing import pair
 from dexkit.link.ports import add_urls
 from dexkit.protocol.commands import Command, encode_command
-from dexkit.sim import protocol_sim
+from dexkit.sim import protocol_sim, virtual
 from dexkit.sim.engines import pico
 from tests.pico_w import Caller, dns_answers, dns_question
 
@@ -21,12 +21,13 @@ LEAST_FREE_BYTES = 60_000
 
 @pytest.fixture(scope="module")
 def paired(tmp_path_factory):
-    """A coaster on a Pico W, paired over USB by the host's own code, in the board's time; what the host keeps of it."""
+    """Return a coaster on a Pico W that the host's own code has paired over USB: what is kept of it, the board."""
     if pico.missing("RPI_PICO_W"):
         pytest.skip(pico.missing("RPI_PICO_W"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
         patch.setattr(protocol_sim, "READY_S", 3.0)
+        patch.setattr(virtual, "HANGS_S", 60.0)  # it is compiled first, and the machine may be busy
         found = pair(URL, "clinic", "secret words", join_s=200.0)
         board = protocol_sim.board_of(URL.replace(":", "://", 1))
         board.attach()

@@ -1,10 +1,11 @@
-"""The radio of an emulated Pico W: rp2040py's model of its chip (CYW43439), fed with whole transfers of its bus.
+"""The radio of an emulated Pico W: rp2040py's model of its chip (CYW43439), fed with whole transfers.
 
-The emulator stops where the driver hands a transfer to the RP2040's DMA, and goes on when it has the answer. So the
-driver, its firmware's download and its network stack are the image's own; the 32 ns of a bit are not spent.
+The emulator stops where the driver hands a transfer to the RP2040's DMA, and goes on when it has the answer. So
+driver, download of the chip's firmware and network stack are the image's own; the 32 ns of a bit are not spent.
 """
 
 from collections.abc import Callable
+from typing import Any, cast
 
 from rp2040py.external.cyw43.bus import (
     ASYNCEVENT_HEADER,
@@ -40,9 +41,9 @@ class Wifi:
         self._wide = False  # whether the bus has words of 32 bits
         self._select.set_input_value(True)
         self._bus = _Chip()
-        self._bus.attach_gpio(pins, clk=CLOCK, data=DATA, cs=SELECT)
+        self._bus.attach_gpio(cast(Any, pins), clk=CLOCK, data=DATA, cs=SELECT)
         self.lan = Lan(radio, self._bus.queue_rx_ethernet_frame)
-        self._bus.nat_bridge = self.lan
+        self._bus.nat_bridge = cast(Any, self.lan)
 
     @property
     def calls(self) -> bool:
@@ -76,27 +77,28 @@ class Wifi:
         return answer[:wanted]
 
     def _turned(self, data: bytes) -> bytes:
-        """Return bytes of the wire in the chip's order, or the other way: until it is told, its words have 16 bits."""
+        """Return bytes of the wire in the chip's order, or back: until it is told, its words have 16 bits."""
         if self._wide:
             return data
         return b"".join(data[at : at + 2][::-1] for at in range(0, len(data), 2))
 
     def power_off(self) -> None:
-        """The driver has taken the chip's power away."""
+        """Forget everything: the driver has taken the chip's power away."""
         self._bus.power_off()
         self._wide = False
         self._data.set_input_value(False)
         self.lan.reset()
 
 
-class _Chip(GSPIBus):  # type: ignore[misc]
+class _Chip(GSPIBus):
     """The model, with its events where the driver's processor can read them."""
 
     def queue_rx_packet(self, data: bytes) -> None:
         """Stage a packet for the driver.
 
-        The driver reads words in an event in place, and a Cortex-M0 reads no word across a boundary. So an event
-        stands two bytes further, as a frame of data does in this model; its own processor reads words anywhere.
+        The driver reads words in an event in place, and a Cortex-M0 reads no word across a boundary. So an
+        event stands two bytes further, as a frame of data does here; the model was made for a processor that
+        reads words anywhere.
         """
         if data[5] & 15 == ASYNCEVENT_HEADER and data[7] == SDPCM_HEADER_LEN:
             size = len(data) + 2

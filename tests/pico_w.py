@@ -15,7 +15,7 @@ STEP_S = 0.02
 
 
 class Caller:
-    """A host that has called a board over its network, in the board's own time: a session on an authenticated line."""
+    """A host that has called a board over its network, in the board's own time: a session on a sealed line."""
 
     def __init__(self, board, key=KEY):
         self.board, self.sealed, self.session = board, Sealed(key), Session(number=1)
@@ -75,7 +75,7 @@ class Caller:
 
 
 def pair_by_hand(host, key=KEY):
-    """Pair a board that waits at a line in virtual time, until it is in the network; return how it is there."""
+    """Pair a board in virtual time and wait until it is in the network; return how it is there."""
     for part, value in (("key", key), ("ssid", b"clinic"), ("password", b"secret words")):
         assert host.ask("pair", part, b64encode(value).decode())["ok"]
     number = host.send("pair", "on")

@@ -1,4 +1,4 @@
-"""The network on a Pico W: the maker's image with its driver and network stack; the radio's chip is a model."""
+"""The network on a Pico W: the maker's image with driver and network stack; the radio's chip is a model."""
 
 import pytest
 
@@ -21,7 +21,7 @@ LEAST_FREE_BYTES = 60_000
 
 @pytest.fixture(scope="module")
 def paired(tmp_path_factory):
-    """Return a coaster on a Pico W that the host's own code has paired over USB: what is kept of it, the board."""
+    """Pair a coaster on a Pico W over USB by the host's own code; return what is kept of it, and the board."""
     if pico.missing("RPI_PICO_W"):
         pytest.skip(pico.missing("RPI_PICO_W"))
     with pytest.MonkeyPatch.context() as patch:

@@ -1,7 +1,8 @@
 """The radio of an emulated Pico W: rp2040py's model of its chip (CYW43439), fed with whole transfers.
 
-The emulator stops where the driver hands a transfer to the RP2040's DMA, and goes on when it has the answer. So
-driver, download of the chip's firmware and network stack are the image's own; the 32 ns of a bit are not spent.
+The emulator stops where the driver hands a transfer to the RP2040's DMA, and goes on when it has the answer.
+So driver, download of the chip's firmware and network stack are the image's own; the 32 ns of a bit are not
+spent.
 """
 
 from collections.abc import Callable

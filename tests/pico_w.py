@@ -15,7 +15,7 @@ STEP_S = 0.02
 
 
 class Caller:
-    """A host that has called a board over its network, in the board's own time: a session on a sealed line."""
+    """A host that has called a board over its network, in the board's time: a session on a sealed line."""
 
     def __init__(self, board, key=KEY):
         self.board, self.sealed, self.session = board, Sealed(key), Session(number=1)

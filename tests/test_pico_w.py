@@ -21,7 +21,7 @@ LEAST_FREE_BYTES = 60_000
 
 @pytest.fixture(scope="module")
 def paired(tmp_path_factory):
-    """Pair a coaster on a Pico W over USB by the host's own code; return what is kept of it, and the board."""
+    """Pair a coaster on a Pico W over USB by the host's own code; return what is kept of it, and it."""
     if pico.missing("RPI_PICO_W"):
         pytest.skip(pico.missing("RPI_PICO_W"))
     with pytest.MonkeyPatch.context() as patch:

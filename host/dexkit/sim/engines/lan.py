@@ -1,8 +1,8 @@
 """The network of an emulated Pico W: an access point, and one host that calls the board over TCP.
 
 The board's own network stack (lwIP, in the image) does the rest: it asks for an address, answers ARP and
-mDNS, listens. Nothing is lost on the way, but the board may drop a frame that it has no memory for: it is sent
-again.
+mDNS, listens. Nothing is lost on the way, but the board may drop a frame that it has no memory for: it is
+sent again.
 """
 
 from collections.abc import Callable

@@ -196,7 +196,7 @@ def test_a_network_that_is_not_there_is_asked_for_again_but_not_while_a_host_is_
     assert networks.times == 3
 
 
-def test_strangers_that_call_again_and_again_cost_the_board_no_memory(host):
+def test_strangers_that_call_again_and_again_leave_its_place_to_the_host(host):
     pair_by_hand(host)
     host.wait(2.0)
     for _ in range(3):

@@ -93,9 +93,7 @@ def test_clock_probes_lost_samples_and_the_wall_clock_are_kept(tmp_path):
         reader = make_reader(file)
         assert reader.get_summary().statistics.message_start_time == start_ns
         heads = [message.data[:8] for _, _, message in reader.iter_messages(topics=["coaster/load"])]
-    told = [
-        struct.unpack("<II", head) for head in heads
-    ]  # a block's first sample, and what is lost before it
+    told = [struct.unpack("<II", head) for head in heads]  # number of its first sample, lost before
     assert [head for head in told if head[1]] == [(25, 35)]
 
 

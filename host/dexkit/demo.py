@@ -12,7 +12,7 @@ from dexkit.link.ports import Plug, add_urls
 from dexkit.link.record import record
 from dexkit.report.page import write_index, write_page
 from dexkit.score.scoring import Result, score_file
-from dexkit.sim.protocol_sim import board_of
+from dexkit.sim import make_scene
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,14 @@ class Act:
 
     def facts(self) -> dict[str, str]:
         """Return what a person would type in before recording."""
-        meta = board_of(self.urls()[0]).scene.meta
+        meta = make_scene(self.objects[0], self.severity, self.seed, test=self.test).meta
         return {key: meta[key] for key in ("person", "severity", "hand", "test", "seed")}
 
 
 ACTS = (
     Act("pour", ("cup", "coaster"), "moderate", 4, "ftm14"),
-    Act("buttons", ("button_board",), "mild", 4),
-    Act("pegs", ("pegboard",), "mild", 2),
+    Act("buttons", ("button_board",), "mild", 10),
+    Act("pegs", ("pegboard",), "mild", 3),
 )
 
 

@@ -179,9 +179,10 @@ class Desk(Clockwork):
             return ops.HANGS, b""
         byte_us = 9e6 / bus.freq_hz
         at_us = self.now_us + I2C_OVERHEAD_US + byte_us
-        wired = bus.opened == (bus.scl, bus.sda)
-        chip = next((chip for chip in bus.chips if wired and chip.answers(address)), None)
-        if chip is None:
+        for chip in bus.chips if bus.opened == (bus.scl, bus.sda) else ():
+            if chip.answers(address):
+                break
+        else:
             self._go_on(int(at_us))
             return ops.NOBODY, b""
         if out or not count:

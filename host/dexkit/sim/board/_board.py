@@ -72,9 +72,12 @@ def ticks_us():
     return (clock.ticks + clock.spent_us) & ops.TICKS_MASK
 
 
-def has_bytes():
-    """Return whether bytes from the host wait."""
-    return bool(clock.ahead or clock.flags & ops.WAITS)
+def look():
+    """Return WAITS and ROOM as they are now."""
+    clock.spent_us += ops.REQUEST_US
+    if clock.spent_us >= clock.left_us:
+        request(ops.SYNC)
+    return clock.flags | ops.WAITS if clock.ahead else clock.flags
 
 
 def read_some(count):

@@ -56,8 +56,9 @@ MEMORY = 18
 
 #: Result of an I2C request: nobody answered, or the bus hangs (EIO and ETIMEDOUT as rp2 tells them).
 OK, NOBODY, HANGS = 0, 5, 110
-#: Flags of a reply: Ctrl-C came; bytes from the host wait; there is room for bytes to it.
-INTERRUPTED, WAITS, ROOM = 1, 2, 4
+#: Flags of a reply: bytes from the host wait; Ctrl-C came; there is room for bytes to it. The first and the
+#: last are those of `select`.
+WAITS, INTERRUPTED, ROOM = 1, 2, 4
 #: Kinds of events.
 EDGE, TICK = 0, 1
 #: Ticks wrap here, as on MicroPython.

@@ -1,7 +1,6 @@
 """MicroPython's `select` on a virtual board: only the console can be waited for."""
 
-import ops
-from _board import clock, doze, has_bytes, spend
+from _board import doze, look
 
 POLLIN, POLLOUT, POLLERR, POLLHUP = 1, 4, 8, 16
 
@@ -24,8 +23,7 @@ class _Poll:
     def poll(self, timeout=-1):
         """Return [(stream, what is ready)], waiting at most `timeout` ms; -1: for ever."""
         while True:
-            spend(ops.REQUEST_US)
-            flags = (POLLIN if has_bytes() else 0) | (POLLOUT if clock.flags & ops.ROOM else 0)
+            flags = look()
             ready = []
             for stream, mask in self._streams:
                 if flags & mask:

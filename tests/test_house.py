@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "recording": {"protocol"},
     "link": {"hardware", "recording", "protocol"},
     "score": {"segment", "recording", "link", "protocol"},
+    "assess": {"score", "segment", "recording", "link", "protocol"},
     "report": {"score", "segment", "recording", "protocol"},
     "bench": {"link", "hardware", "protocol"},
     "sim": {"recording", "hardware", "protocol"},

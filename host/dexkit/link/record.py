@@ -11,13 +11,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dexkit.errors import LinkError
 from dexkit.link.clock import BURST, host_ns
 from dexkit.link.connection import Connection, Connections
 from dexkit.link.listing import ANSWER_S
 from dexkit.link.news import Hello, Refused
 from dexkit.link.ports import Plug
-from dexkit.link.track import Track, facts, plans
+from dexkit.link.track import Track, plans
+from dexkit.link.track import facts as facts_of
 from dexkit.recording import Writer
 from dexkit.recording.writer import refuse_existing
 
@@ -30,6 +34,44 @@ POLL_S = 0.1
 ENDING = (signal.SIGINT, signal.SIGTERM)
 
 Show = Callable[[Sequence[Track]], None]
+
+
+class Watch:
+    """Looks on while a recording is made, and may end it. This one does neither."""
+
+    def begin(self, streams: Mapping[str, Sequence[str]], facts: Mapping[str, str]) -> None:
+        """Learn what will be recorded.
+
+        Parameters
+        ----------
+        streams
+            Names of the streams, by kind of object.
+        facts
+            What the recording says of itself.
+        """
+
+    def samples(self, stream: str, t_s: NDArray[np.float64], values: NDArray[np.float32]) -> None:
+        """Take samples that were written.
+
+        Parameters
+        ----------
+        stream
+            Its name.
+        t_s
+            float64 (n,): seconds from the recording's start, never decreasing.
+        values
+            float32 (n, columns) in nominal units.
+        """
+
+    def goes_on(self, now_s: float) -> bool:
+        """Return whether the recording is to go on; asked many times a second.
+
+        Parameters
+        ----------
+        now_s
+            Seconds since the recording's start.
+        """
+        return True
 
 
 @dataclass(frozen=True)
@@ -67,6 +109,7 @@ def record(
     seconds: float | None = None,
     meta: Mapping[str, str] | None = None,
     show: Show = lambda tracks: None,
+    watch: Watch | None = None,
 ) -> list[Recorded]:
     """Record the boards behind these ports until the time is over, they end, or Ctrl-C.
 
@@ -82,6 +125,8 @@ def record(
         Facts for the recordings: person, test, hand.
     show
         Called some times a second with what has come.
+    watch
+        Sees every sample that is written, and may end the recording.
 
     Raises
     ------
@@ -93,6 +138,7 @@ def record(
     RecordingError
         When the disk refuses; what was written before stays readable.
     """
+    watch = watch or Watch()
     with _asked_to_end() as asked, Connections(plugs) as links, contextlib.ExitStack() as files:
         _attach(links, asked)
         own_time = links.all[0].own_time
@@ -105,11 +151,14 @@ def record(
             for path in named:
                 refuse_existing(path)
             for path, boards in named.items():
-                writer = files.enter_context(_writer(path, boards, meta or {}))
-                tracks |= {connection: Track(connection, writer, start_ns) for connection in boards}
+                facts = _facts(boards, meta or {})
+                writer = files.enter_context(_writer(path, boards, facts))
+                tracks |= {board: Track(board, writer, start_ns, watch.samples) for board in boards}
+                hellos = [_hello(board) for board in boards]
+                watch.begin({hello.object_kind: list(hello.streams) for hello in hellos}, facts)
             for connection in links.all:
                 connection.session.start()
-        _run(links, tracks, start_ns, seconds, show, asked)
+        _run(links, tracks, start_ns, seconds, show, watch, asked)
         _drain(links, tracks, asked)
         links.stop()
         for connection, news in links.news(0):
@@ -174,13 +223,18 @@ def _hello(connection: Connection) -> Hello:
     return hello
 
 
-def _writer(path: Path, boards: list[Connection], meta: Mapping[str, str]) -> Writer:
+def _facts(boards: list[Connection], meta: Mapping[str, str]) -> dict[str, str]:
     first, *others = [_hello(connection) for connection in boards]
-    known = {**facts(first), **meta}
+    known = {**facts_of(first), **meta}
     for hello in others:
-        known |= facts(hello, f"{hello.object_kind}_")
-    streams = [plan for hello in (first, *others) for plan in plans(hello)]
-    return Writer(path, first.object_kind, known, streams, start_ns=time.time_ns())
+        known |= facts_of(hello, f"{hello.object_kind}_")
+    return known
+
+
+def _writer(path: Path, boards: list[Connection], facts: Mapping[str, str]) -> Writer:
+    hellos = [_hello(connection) for connection in boards]
+    streams = [plan for hello in hellos for plan in plans(hello)]
+    return Writer(path, hellos[0].object_kind, facts, streams, start_ns=time.time_ns())
 
 
 @contextlib.contextmanager
@@ -233,14 +287,17 @@ def _run(
     start_ns: int,
     seconds: float | None,
     show: Show,
+    watch: Watch,
     asked: list[int],
 ) -> None:
-    """Write what comes until the time is over, every board has ended, or a person ends it."""
+    """Write what comes until the time is over, every board has ended, or who watches or a person ends it."""
     end_ns = None if seconds is None else start_ns + round(1e9 * seconds)
     shown_s = time.monotonic()
     while not asked and not all(c.ended or (end_ns is not None and c.now_ns() >= end_ns) for c in links.all):
         for connection, news in links.news(POLL_S):
             tracks[connection].take(news)
+        if not watch.goes_on(1e-9 * (min(c.now_ns() for c in links.all) - start_ns)):
+            return
         if time.monotonic() - shown_s > POLL_S:
             shown_s = time.monotonic()
             show(list(tracks.values()))

@@ -1,7 +1,7 @@
 """One board's way into a recording: blocks get their times, probes their rows, and gaps are counted."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from dexkit.link.connection import Connection
 from dexkit.link.news import Attached, Block, Gap, Heartbeat, Hello, News, Reply
 from dexkit.protocol.tables import OBJECT_ID, STREAMS
 from dexkit.recording import StreamPlan, Writer, probes_plan
+
+#: Is told of samples that were written: stream, times from the recording's start, values in nominal units.
+Heard = Callable[[str, NDArray[np.float64], NDArray[np.float32]], None]
 
 
 def plans(hello: Hello) -> list[StreamPlan]:
@@ -77,6 +80,8 @@ class Track:
         Of a file that has the board's streams.
     start_ns
         The recording's start by `connection.now_ns`.
+    heard
+        Is given what was written: stream, times, values.
 
     Attributes
     ----------
@@ -84,7 +89,13 @@ class Track:
         Samples that are known to be missing.
     """
 
-    def __init__(self, connection: Connection, writer: Writer, start_ns: int) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        writer: Writer,
+        start_ns: int,
+        heard: Heard = lambda name, t_s, values: None,
+    ) -> None:
         hello = connection.session.hello
         assert hello is not None
         self.connection = connection
@@ -92,7 +103,7 @@ class Track:
         self.samples_lost = 0
         self.restarts = 0
         self.stopped = self.drained = False
-        self._writer = writer
+        self._writer, self._heard = writer, heard
         self._timeline = Timeline(connection.session.clock, start_ns)
         self._probes_s = 0.0
         self._streams = {
@@ -161,7 +172,9 @@ class Track:
         self.samples_lost += lost
         stream.last_s = float(t_s[-1])
         stream.rows += len(t_s) - ours
-        self._writer.append(block.stream, t_s[ours:], block.values[ours:], lost_before=lost)
+        values = block.values[ours:]
+        self._writer.append(block.stream, t_s[ours:], values, lost_before=lost)
+        self._heard(block.stream, t_s[ours:], values)
 
     def _write_probes(self) -> None:
         rows: NDArray[np.float64] = self._timeline.rows()

@@ -1,5 +1,6 @@
 """Bring an object's streams, each with its own rate, on one regular grid: the table a segmenter reads."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -110,23 +111,44 @@ def table(
     streams = [stream for stream in streams if len(stream.t_s)]
     if not streams:
         raise InputError(f"The recording holds no samples of a {object_kind} (streams: {_names(recording)}).")
+    rate_hz, t0_s, leader = grid_of(streams, rate_hz)
+    if not 0 < rate_hz < float("inf"):
+        raise InputError(f"{rate_hz} Hz is not a rate: give a positive one.")
+    end_s = max(float(stream.t_s[-1]) for stream in streams)
+    samples = _empty(end_s - t0_s, rate_hz, len(columns))
+    for stream in streams:
+        place(stream, columns, samples, rate_hz, t0_s, near=NEAR if stream is leader else 0.0)
+    return samples, rate_hz, t0_s
+
+
+def grid_of(streams: Sequence[Stream], rate_hz: float | None = None) -> tuple[float, float, Stream | None]:
+    """Return the grid on which some streams of an object are brought together.
+
+    Parameters
+    ----------
+    streams
+        Each with samples.
+    rate_hz
+        Rate of the grid; None for that of the fastest stream, as it was measured.
+
+    Returns
+    -------
+    rate_hz, t0_s
+        Rate, and time of the first row.
+    leader
+        The stream whose own samples the grid stands on; None where there is none.
+    """
     leader = None
     if rate_hz is None:
         fastest = min(streams, key=period_s)
         rate_hz = _measured_hz(fastest)
         leader = fastest if fastest.rate_hz is not None else None
-    if not 0 < rate_hz < float("inf"):
-        raise InputError(f"{rate_hz} Hz is not a rate: give a positive one.")
     t0_s = min(float(stream.t_s[0]) for stream in streams)
-    end_s = max(float(stream.t_s[-1]) for stream in streams)
     if leader is not None:  # the grid stands on the samples of the stream that sets its rate
         before = (float(leader.t_s[0]) - t0_s) * rate_hz
         if abs(before - round(before)) > ON_GRID:
             t0_s = float(leader.t_s[0]) - int(before) / rate_hz
-    samples = _empty(end_s - t0_s, rate_hz, len(columns))
-    for stream in streams:
-        _place(stream, columns, samples, rate_hz, t0_s, near=NEAR if stream is leader else 0.0)
-    return samples, rate_hz, t0_s
+    return rate_hz, t0_s, leader
 
 
 def _measured_hz(stream: Stream) -> float:
@@ -172,7 +194,7 @@ def even(stream: Stream, rate_hz: float | None = None) -> tuple[NDArray[np.float
     span_s = float(stream.t_s[-1] - stream.t_s[0]) if len(stream.t_s) else 0.0
     samples = _empty(span_s, rate_hz, len(stream.columns))
     if len(stream.t_s):
-        _place(stream, stream.columns, samples, rate_hz, float(stream.t_s[0]))
+        place(stream, stream.columns, samples, rate_hz, float(stream.t_s[0]))
     return samples, rate_hz
 
 
@@ -216,7 +238,7 @@ def _names(recording: Recording) -> str:
     return ", ".join(recording.streams) or "none"
 
 
-def _place(
+def place(
     stream: Stream,
     columns: tuple[str, ...],
     samples: NDArray[np.float32],
@@ -224,11 +246,25 @@ def _place(
     t0_s: float,
     near: float = 0.0,
 ) -> None:
-    """Fill a stream's columns of the table."""
+    """Fill a stream's columns of a table, by the rule of `table`.
+
+    Parameters
+    ----------
+    stream
+        At least one sample; samples outside the table help to fill its first and last rows.
+    columns
+        Of the table.
+    samples
+        The table, float32 (n, columns), NaN where nothing has been filled in.
+    rate_hz, t0_s
+        Of the table.
+    near
+        A row nearer to a sample than this share of the time to the next one takes its value.
+    """
     steps = (stream.t_s - t0_s) * rate_hz
     first = round(float(steps[0]))
     last = first + len(steps)
-    if last <= len(samples) and bool(np.all(np.abs(steps - np.arange(first, last)) < ON_GRID)):
+    if first >= 0 and last <= len(samples) and bool(np.all(np.abs(steps - np.arange(first, last)) < ON_GRID)):
         for i, column in enumerate(stream.columns):
             if column in columns:
                 samples[first:last, columns.index(column)] = stream.values[:, i]  # on the grid already

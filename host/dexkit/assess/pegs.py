@@ -59,11 +59,14 @@ class _Walk:
     left: set[int] = field(default_factory=set)  # of these, the hand went for the next peg
     unhomed: set[int] = field(default_factory=set)  # left like that, and taken out again
     out: dict[int, float] = field(default_factory=dict)  # left their holes while pegs were being placed
+    early: int = 0  # pegs that came into the tray since then
     in_hand: int = 0  # taken and not home; those in a hole included
     spare: int = 0  # of these, second ones of two that were taken and used
     picked_s: float = -1.0
     doubled: bool = False  # two pegs were taken at one time and none was put back
+    strays: set[int] = field(default_factory=set)  # holes whose peg did not come from the tray
     lost: int = 0
+    explained: set[int] = field(default_factory=set)  # half-inserted pegs that were called missing
     wrong: dict[int, float] = field(default_factory=dict)  # in another hole than the next, since when
     taken: int = 0  # pegs that left their holes, in removing
     returned: int = 0
@@ -114,7 +117,11 @@ class _Walk:
             self.doubled, self.spare = False, 1
         if self.carried <= 0:  # one from the board or the table
             self.in_hand = len(self.entered) + 1
-            self.lost = max(self.lost - 1, 0)
+            self.strays.add(hole)
+            if self.out:  # the last one that was taken out is brought to another hole
+                self.out.popitem()
+            else:
+                self.lost = max(self.lost - 1, 0)
         self.entered.add(hole)
 
     def _in_bounce(self, hole: int, t_s: float) -> None:
@@ -131,16 +138,19 @@ class _Walk:
         if self.first_s is None:
             self.first_s = t_s
         self.entered.discard(hole)
+        if hole in self.left or (hole in self.out and hole in self.strays):
+            self.in_hand -= 1
+        elif hole not in self.out:
+            self.spare, spare = 0, self.spare
+            self.in_hand = len(self.entered) + spare
         if hole in self.left:
             self.reading.see("pushed_home", t_s, f"hole {hole}")
         elif hole in self.out:
             self.reading.see("knocked_out", t_s, f"hole {hole}")
-        else:
-            self.spare, carried = 0, self.spare
-            self.in_hand = len(self.entered) + carried
-        self.left.discard(hole)
-        self.unhomed.discard(hole)
+        for holes in (self.left, self.unhomed, self.strays):
+            holes.discard(hole)
         self.out.pop(hole, None)
+        self.early = 0
         if self.order and hole not in self.seated and hole != self._next_hole():
             self.wrong[hole] = t_s
         self.seated.add(hole)
@@ -157,6 +167,7 @@ class _Walk:
 
     def _in_return(self, _: int, t_s: float) -> None:
         """Take note of a peg that came into the tray while pegs are being placed."""
+        self.early += bool(self.out)
         if self.doubled:
             self.doubled = False  # put back before it was used
             self.in_hand -= 1
@@ -170,6 +181,9 @@ class _Walk:
 
     def _in_missing(self, _: int, t_s: float) -> None:
         """Take note of a peg that is neither in the tray nor in a hole nor on its way."""
+        if unexplained := (self.left if self.carried > 0 else self.entered) - self.explained:
+            self.explained.add(min(unexplained))
+            return
         self.reading.see("off_table", t_s)
         self.lost += 1
         if self.carried > 0:
@@ -191,7 +205,7 @@ class _Walk:
                 return
         self.reading.counts["placed"] = placed
         self.placing = False
-        self.taken, self.returned = len(self.out), 1
+        self.taken, self.returned = len(self.out), min(self.early, len(self.out))
         self.lost = 0
 
     def _placed(self, t_s: float) -> None:
@@ -218,7 +232,7 @@ class _Walk:
         """Take note of a peg taken out."""
         if self.first_s is None:
             self.first_s = t_s
-        if self.taken - self.returned - self.lost == 1 and not self.out_only:
+        if self.taken - self.returned == self.lost + 1 and not self.out_only:
             self.reading.see("two_back", t_s)
         self.seated.discard(hole)
         self._take_out(t_s)
@@ -242,7 +256,8 @@ class _Walk:
 
     def _back_return(self, _: int, t_s: float) -> None:
         """Take note of a peg back in the tray."""
-        self.lost = max(self.lost - 1, 0)
+        if self.taken - self.returned <= self.lost:  # none is in the hand
+            self.lost = max(self.lost - 1, 0)
         self._count_back(t_s)
 
     def _back_missing(self, _: int, t_s: float) -> None:

@@ -14,7 +14,7 @@ AHEAD_S = 3.0
 #: Marks that answer a rule's question, or say by themselves that a rule was broken.
 SAYS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "helped_by_other_hand": (("other_hand", "yes"),),
-    "dropped_off_table": (("off_table", "floor"), ("return_missed", "floor")),
+    "dropped_off_table": (("off_table", "floor"), ("return_missed", "floor"), ("fell_back", "from_floor")),
     "picked_up": (("off_table", "table"), ("return_missed", "table")),
 }
 

@@ -45,9 +45,7 @@ class ButtonsWorld:
         self._close_s: list[float] = []
         self._open_s: list[float] = []
         self._clock_s = person.between(1.0, 2.0)
-        order = list(range(min(buttons, BUTTONS)))
-        if person.chance(0.3 * (person.severity.slips > 1)) and len(order) > 1:
-            order[-2:] = order[:-3:-1]  # the last two in the wrong order
+        order = self._order(min(buttons, BUTTONS))
         start_s = self._clock_s
         closed = [button for i, button in enumerate(order) if self._close(button, i / len(order))]
         closing_s = self._clock_s - start_s
@@ -65,6 +63,13 @@ class ButtonsWorld:
             "slips": float(self._slips),
             "cheong_class": self._cheong(len(closed) == len(order)),
         }
+
+    def _order(self, buttons: int) -> list[int]:
+        """Return the order in which the buttons are closed."""
+        order = list(range(buttons))
+        if self.person.chance(0.3 * (self.person.severity.slips > 1)) and len(order) > 1:
+            order[-2:] = order[:-3:-1]  # the last two in the wrong order
+        return order
 
     def _cheong(self, completed: bool) -> str:
         """Return the group of Cheong 2018: time to fasten a button, here the mean of the board's buttons."""

@@ -1,25 +1,33 @@
 """The tests a person does with the cup: pours with refills, item 14, one drink."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from dexkit.sim.cup_plan import CUP_KG, GLASS_KG, GRAVITY_MS2, CupPlan
 from dexkit.sim.liquid import FULL_KG, spill_deg
 from dexkit.sim.person import Fact, Person
+from dexkit.sim.script import scripted_cup
 
 #: Healthy phases of drinking: reach, forward, drink, back, return (medians of eight controls,
 #: jneuroengrehab 7:41 table 2), scaled to the whole of 163 open trials (6.37 s).
 DRINK_PHASES_S = tuple(phase * 6.37 / 6.02 for phase in (1.04, 0.91, 1.37, 1.42, 1.28))
 
 
-def act(person: Person, seed: int, test: str, cycles: int) -> tuple[CupPlan, dict[str, Fact]]:
-    """Let a person do a test with the cup; return the plan and its true numbers.
+def act(
+    person: Person, seed: int, test: str, cycles: int, script: Mapping[str, int] | None = None
+) -> tuple[CupPlan, dict[str, Fact]]:
+    """Let a person do a test with the cup, by a script where there is one; return plan and true numbers.
 
     ``total_s`` is the whole of a drink, and the mean time from lift to put of pours.
     """
     if test == "drink":
         plan, total_s = drink(person, seed)
     else:
-        plan = pour_cycles(person, seed, 1 if test == "ftm14" else cycles, clinical=test == "ftm14")
+        if script is not None or test in ("hold", "carry"):
+            plan = scripted_cup(person, seed, test, script or {})
+        else:
+            plan = pour_cycles(person, seed, 1 if test == "ftm14" else cycles, clinical=test == "ftm14")
         moments = {kind: [t_s for t_s, name in plan.cup_truth if name == kind] for kind in ("lift", "put")}
         total_s = float(np.mean(np.subtract(moments["put"], moments["lift"]))) if moments["lift"] else 0.0
     counts = {

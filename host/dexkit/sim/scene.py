@@ -16,6 +16,7 @@ from dexkit.sim.cup_tests import act
 from dexkit.sim.liquid import HEIGHT_M, RADIUS_M
 from dexkit.sim.pegs import HOLES, PegsWorld
 from dexkit.sim.person import Fact, Person
+from dexkit.sim.script import ScriptedButtons, ScriptedPegs
 from dexkit.sim.severity import PRESETS, SEVERITIES
 
 #: One true event: what, where, its first sample and its exact time.
@@ -23,8 +24,8 @@ TRUTH_DTYPE = np.dtype([("kind", "U12"), ("channel", np.int32), ("index", np.int
 
 #: The tests each object knows, the usual one first.
 TESTS: Mapping[str, tuple[str, ...]] = {
-    "cup": ("pours", "ftm14", "drink"),
-    "coaster": ("pours", "ftm14", "drink"),
+    "cup": ("pours", "ftm14", "drink", "hold", "carry"),
+    "coaster": ("pours", "ftm14", "drink", "hold", "carry"),
     "button_board": ("buttons",),
     "pegboard": ("nhpt",),
 }
@@ -112,6 +113,7 @@ def make_scene(
     length: int | None = None,
     test: str = "",
     hand: str = "right",
+    script: Mapping[str, int] | None = None,
 ) -> Scene:
     """Return a person of this severity at this object.
 
@@ -129,10 +131,13 @@ def make_scene(
     length
         Pours (default 12), buttons (5) or pegs (9).
     test
-        Cup and coaster only: ``pours`` (default), ``ftm14`` (Fahn-Tolosa-Marin item 14: all liquid, once) or
-        ``drink`` (one drink).
+        Cup and coaster only: ``pours`` (default), ``ftm14`` (Fahn-Tolosa-Marin item 14: all liquid, once),
+        ``drink`` (one drink), ``hold`` (ten seconds in the air) or ``carry``.
     hand
         The hand that does it, for the recording's facts.
+    script
+        The mistakes that are made, and at which peg, button or lift: see `dexkit.sim.script.MISTAKES`. An
+        empty one is a person without mistakes; without one, people make the mistakes of their severity.
 
     Raises
     ------
@@ -165,13 +170,15 @@ def make_scene(
     person = Person.of(PRESETS[severity], seed, "cup" if object_kind == "coaster" else object_kind)
     worlds: dict[str, World]
     if object_kind == "button_board":
-        buttons = ButtonsWorld(person, seed, length)
+        buttons = (
+            ButtonsWorld(person, seed, length) if script is None else ScriptedButtons(person, seed, script)
+        )
         worlds, duration_s, facts = {object_kind: buttons}, buttons.duration_s, buttons.facts
     elif object_kind == "pegboard":
-        pegs = PegsWorld(person, seed, length)
+        pegs = PegsWorld(person, seed, length) if script is None else ScriptedPegs(person, seed, script)
         worlds, duration_s, facts = {object_kind: pegs}, pegs.duration_s, pegs.facts
     else:
-        plan, facts = act(person, seed, test, length)
+        plan, facts = act(person, seed, test, length, script)
         worlds, duration_s = {"coaster": CoasterWorld(plan, seed)}, plan.clock_s
         if object_kind == "cup":
             worlds = {"cup": CupWorld(plan, seed), **worlds}

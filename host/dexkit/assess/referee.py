@@ -193,15 +193,27 @@ def judge(
     InputError
         When the recording lacks the object, or a mark cannot be meant.
     """
+    return referee_of(recorded, profile, marks, seat).trial()
+
+
+def referee_of(
+    recorded: Recording | Mapping[str, Take], profile: Profile, marks: tuple[Mark, ...], seat: Seat
+) -> Referee:
+    """Return a referee who has seen a recorded trial; parameters and errors as in `judge`."""
     if isinstance(recorded, Recording):
-        beside = [kind for kind in BESIDE.get(profile.object, ()) if _has(recorded, kind)]
-        recorded = {kind: take_of(recorded, kind) for kind in (profile.object, *beside)}
+        recorded = takes_of(recorded, profile)
     referee = Referee(profile, seat)
     for kind, take in recorded.items():
         referee.see(kind, take)
     for mark in marks:
         referee.mark(mark)
-    return referee.trial()
+    return referee
+
+
+def takes_of(recording: Recording, profile: Profile) -> Mapping[str, Take]:
+    """Return the takes of all objects that a profile's trials are judged by; errors as in `judge`."""
+    beside = [kind for kind in BESIDE.get(profile.object, ()) if _has(recording, kind)]
+    return {kind: take_of(recording, kind) for kind in (profile.object, *beside)}
 
 
 def _has(recording: Recording, kind: str) -> bool:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -36,11 +37,27 @@ ENDING = (signal.SIGINT, signal.SIGTERM)
 Show = Callable[[Sequence[Track]], None]
 
 
+@dataclass(frozen=True)
+class Reach:
+    """What who watches a recording can do while it is made.
+
+    Parameters
+    ----------
+    tell
+        Writes down a fact that became known only now: name and text.
+    command
+        Sends a command to an object: its kind, the word, its arguments. Nobody waits for the answer.
+    """
+
+    tell: Callable[[str, str], None]
+    command: Callable[..., None]
+
+
 class Watch:
     """Looks on while a recording is made, and may end it. This one does neither."""
 
-    def begin(self, streams: Mapping[str, Sequence[str]], facts: Mapping[str, str]) -> None:
-        """Learn what will be recorded.
+    def begin(self, streams: Mapping[str, Sequence[str]], facts: Mapping[str, str], reach: Reach) -> None:
+        """Learn what will be recorded, once for each file.
 
         Parameters
         ----------
@@ -48,6 +65,8 @@ class Watch:
             Names of the streams, by kind of object.
         facts
             What the recording says of itself.
+        reach
+            What can be done from the first call of `goes_on` until `end` has returned.
         """
 
     def samples(self, stream: str, t_s: NDArray[np.float64], values: NDArray[np.float32]) -> None:
@@ -72,6 +91,9 @@ class Watch:
             Seconds since the recording's start.
         """
         return True
+
+    def end(self) -> None:
+        """Have seen all samples; facts can still be told."""
 
 
 @dataclass(frozen=True)
@@ -154,8 +176,9 @@ def record(
                 facts = _facts(boards, meta or {})
                 writer = files.enter_context(_writer(path, boards, facts))
                 tracks |= {board: Track(board, writer, start_ns, watch.samples) for board in boards}
-                hellos = [_hello(board) for board in boards]
-                watch.begin({hello.object_kind: list(hello.streams) for hello in hellos}, facts)
+                kinds = {_hello(board).object_kind: board for board in boards}
+                streams = {kind: list(_hello(board).streams) for kind, board in kinds.items()}
+                watch.begin(streams, facts, Reach(writer.tell, partial(_command, kinds)))
             for connection in links.all:
                 connection.session.start()
         _run(links, tracks, start_ns, seconds, show, watch, asked)
@@ -166,6 +189,7 @@ def record(
         for connection, track in tracks.items():
             for news in connection.session.finish():
                 track.take(news)
+        watch.end()
         return [
             _recorded(path, [tracks[connection] for connection in boards]) for path, boards in named.items()
         ]
@@ -221,6 +245,13 @@ def _hello(connection: Connection) -> Hello:
     if hello is None:
         raise LinkError(f"The board on {connection.plug.url} has not said who it is.")
     return hello
+
+
+def _command(boards: Mapping[str, Connection], kind: str, word: str, *arguments: str) -> None:
+    """Send a command to an object of this kind, if there is one."""
+    if kind in boards:
+        with boards[kind].lock:
+            boards[kind].session.request(word, *arguments)
 
 
 def _facts(boards: list[Connection], meta: Mapping[str, str]) -> dict[str, str]:

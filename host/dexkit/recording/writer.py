@@ -139,6 +139,30 @@ class Writer:
             if self._live and time.monotonic() - self._flushed_s >= FLUSH_S:
                 self._flush()
 
+    def tell(self, name: str, text: str) -> None:
+        """Write down a fact that became known only now, or has changed; it is on the disk at once.
+
+        Parameters
+        ----------
+        name, text
+            As in the metadata given at the beginning.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written.
+        RecordingError
+            If the disk refuses.
+        """
+        _check_meta({name: text})
+        self._facts[name] = text
+        with _disk(self.path):
+            self._flush_blocks()
+            self._mcap.flush()
+            self._mcap.add_metadata(METADATA_NAME, sealed(self._facts))
+            self._to_disk()
+            self._flushed_s = time.monotonic()
+
     def flush(self) -> None:
         """Write all there is to the disk.
 

@@ -35,11 +35,11 @@ class ButtonReferee:
                     if fastened and button < max(fastened):
                         reading.see("wrong_order", t_s, f"button {button}")
                     fastened[button] = t_s
+                elif button not in closed and "fastened_s" not in reading.splits:
+                    reading.see("came_undone", t_s, f"button {button}")
                 closed.add(button)
             else:
                 closed.discard(button)
-                if len(fastened) < len(wanted):
-                    reading.see("came_undone", t_s, f"button {button}")
             if kind == "seated" and len(fastened) == len(wanted) and "fastened_s" not in reading.splits:
                 reading.splits["fastened_s"] = t_s
                 reading.stop_s = None if opens else t_s

@@ -262,6 +262,8 @@ class _Walk:
 
     def _back_missing(self, _: int, t_s: float) -> None:
         """Take note of a peg that did not come into the tray."""
+        if self.out_only:  # only taking out is the task
+            return
         # That explains why the hand went for the next one.
         self.reading.seen = [seen for seen in self.reading.seen if seen[0] != "two_back" or seen[1] > t_s]
         self.reading.see("return_missed", t_s)

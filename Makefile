@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORE := $(wildcard native/src/*.[ch] native/include/*.h host/build_core.py setup.py)
 
-.PHONY: help setup build test coverage lint bench fuzz damage powercut soak rings way unplugs clock-trials demo docs generate clean
+.PHONY: help setup build test coverage lint bench fuzz damage powercut soak rings way unplugs clock-trials referee demo docs generate clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,7 @@ lint: $(VENV)/.dev ## check style, types and generated files
 	$(BIN)/python -m dexkit.protocol.generate --check
 	$(BIN)/python -m dexkit.hardware --check
 	$(BIN)/python -m dexkit.report.measures --check
+	$(BIN)/python -m dexkit.assess.page --check
 
 bench: $(VENV)/.bench ## race dexkit against its peers and print one table
 	$(BIN)/python -m benchmarks
@@ -75,6 +76,9 @@ powercut: $(VENV)/.dev ## cut the power at every write and erase of updates, in 
 
 soak: $(VENV)/.dev ## play MINUTES=30 of the whole kit on a bad line; count what is lost or invented
 	$(BIN)/python -m tests.soak $(MINUTES)
+
+referee: $(VENV)/.dev ## break each rule of the timed tests, and none in 200 clean trials; print the rulings
+	$(BIN)/python -m tests.referee_table
 
 rings: $(VENV)/.rings ## run the firmware on MicroPython and an emulated Pico; write docs/firmware-figures.md
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[rings]'
@@ -98,6 +102,7 @@ docs: $(VENV)/.base ## write the generated documentation
 	$(BIN)/python -m dexkit.protocol.generate
 	$(BIN)/python -m dexkit.hardware
 	$(BIN)/python -m dexkit.report.measures
+	$(BIN)/python -m dexkit.assess.page
 
 generate: docs ## write everything that follows from the schema and the hardware files
 

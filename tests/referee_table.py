@@ -178,7 +178,7 @@ CLEAN = (
 )
 
 
-def run(case, severity, seed, step_s=0.1):
+def run(case, severity, seed, step_s=0.5):
     """Return what came of a case with one person, and what is wrong with it."""
     profile = load_profile(case.profile)
     if case.limit_s:

@@ -30,6 +30,7 @@ FACTS: Mapping[str, tuple[type, tuple[object, ...]]] = {
     "start_rule": (str, ("go", "touch", "lift")),
     "stop": (str, ("last_peg_back", "all_pegs_out", "all_fastened", "all_opened", "put")),
     "time_limit_s": (float, ()),
+    "rule_book": (str, ("czech_manual", "ours")),
     "result": (str, ("mean", "single", "msfc")),
 }
 #: Facts about the task itself, by object.

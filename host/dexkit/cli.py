@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.progress import Progress
 
+from dexkit import cli_records
 from dexkit.bench.flash import flash
 from dexkit.demo import demonstrate
 from dexkit.errors import DexkitError, InputError
@@ -43,6 +44,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.add_typer(cli_records.app)
 
 File = Annotated[Path, typer.Argument(help="a recording (.mcap)")]
 

@@ -19,3 +19,7 @@ class ProtocolError(DexkitError):
 
 class LinkError(DexkitError):
     """A board cannot be reached, or does not do what it was asked to."""
+
+
+class StoreError(DexkitError):
+    """The records cannot be opened, read or written, or somebody has changed them."""

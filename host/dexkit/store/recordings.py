@@ -1,0 +1,391 @@
+"""Recordings: while one runs, a file that the recorder writes; then sealed, under the hash of what it holds.
+
+A running file's name says whose it is and which trial it becomes, so a crash leaves nothing to guess.
+"""
+
+import contextlib
+import hashlib
+import os
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from sqlmodel import Session, select
+
+from dexkit.errors import InputError, StoreError
+from dexkit.recording import Recording
+from dexkit.recording.reader import read_bytes
+from dexkit.store import files
+from dexkit.store.audit import Audit
+from dexkit.store.clock import Clock
+from dexkit.store.database import Database
+from dexkit.store.keyring import Keyring
+from dexkit.store.sealing import SealBrokenError, seal, unseal
+from dexkit.store.tables import ExportRow, PersonRow, RecordingRow, TrialRow
+
+FOLDER, RUNNING = "recordings", "running"
+_EXPORT = "export"
+
+
+@dataclass(frozen=True)
+class Running:
+    """A recording that runs, or that a crash has left behind.
+
+    Parameters
+    ----------
+    path
+        The file that the recorder writes.
+    person
+        Id of the person.
+    trial
+        Id that its trial will have.
+    held
+        What tells other processes that it runs.
+    """
+
+    path: Path
+    person: str
+    trial: str
+    held: IO[bytes] | None = field(default=None, repr=False, compare=False)
+
+
+class Recordings:
+    """The recordings of one store.
+
+    Parameters
+    ----------
+    database, keyring, audit, folder, now
+        Of the store.
+    """
+
+    def __init__(self, database: Database, keyring: Keyring, audit: Audit, folder: Path, now: Clock) -> None:
+        self._database = database
+        self._keyring = keyring
+        self._audit = audit
+        self._folder = folder / FOLDER
+        self._running = folder / RUNNING
+        self._now = now
+
+    def start(self, person: str) -> Running:
+        """Return where the recorder is to write a trial of a person; the file itself is not made yet.
+
+        Parameters
+        ----------
+        person
+            The id.
+
+        Raises
+        ------
+        InputError
+            When there is no such person.
+        """
+        with self._database.reading() as session:
+            if session.get(PersonRow, person) is None:
+                raise InputError("There is no such person. See `dexkit people list`.")
+        files.make_folder(self._running)
+        trial = uuid.uuid4().hex
+        path = self._running / f"{person}-{trial}.mcap"
+        return Running(path, person, trial, _hold(path))
+
+    def left_behind(self) -> list[Running]:
+        """Return the recordings of trials that a crash broke off: to be kept with a trial, or discarded."""
+        found = []
+        for path in sorted(self._running.glob("*.mcap")):
+            held = _hold(path)
+            if held is not None:
+                _let_go(path, held)
+                found.append(_from_name(path))
+        return found
+
+    def discard(self, running: Running) -> None:
+        """Remove a running recording, or one left behind, for good.
+
+        Parameters
+        ----------
+        running
+            The recording.
+        """
+        with self._database.writing() as session:
+            self._audit.add(session, "recording.discard", running.person, running.trial)
+        self.done(running)
+
+    def done(self, running: Running) -> None:
+        """Remove the running file of a trial that is kept.
+
+        Parameters
+        ----------
+        running
+            The recording.
+        """
+        files.wipe(running.path)
+        if running.held is not None:
+            _let_go(running.path, running.held)
+
+    def put(self, session: Session, person: str, path: Path) -> str:
+        """Seal a file into the store within a transaction; return its SHA-256.
+
+        Parameters
+        ----------
+        session
+            A writing transaction.
+        person
+            Whose it is.
+        path
+            A readable recording; it stays.
+
+        Raises
+        ------
+        InputError
+            When it is kept already as another person's.
+        StoreError
+            When the disk refuses.
+        """
+        with files.disk(path, "read"):
+            clear = path.read_bytes()
+        sha256 = hashlib.sha256(clear).hexdigest()
+        row = session.get(RecordingRow, sha256)
+        if row is not None and row.person_id != person:
+            raise InputError(
+                f"{path} is kept already, as another person's recording. Check who was recorded."
+            )
+        if row is None:
+            self.bring_back(sha256, seal(self._keyring.of(person), clear, _context(sha256)))
+            session.add(
+                RecordingRow(sha256=sha256, person_id=person, size_bytes=len(clear), added_at=self._now())
+            )
+            session.flush()
+        return sha256
+
+    def read(self, sha256: str) -> bytes:
+        """Return a recording's bytes as they were recorded.
+
+        Parameters
+        ----------
+        sha256
+            As a trial names it.
+
+        Raises
+        ------
+        InputError
+            When there is none.
+        StoreError
+            When its file is missing or damaged.
+        """
+        with self._database.reading() as session:
+            row = session.get(RecordingRow, sha256)
+            if row is None:
+                raise InputError("There is no such recording: its person was probably erased.")
+            clear = self._open(row.person_id, sha256)
+        self._audit.saw("recording.see", row.person_id)
+        return clear
+
+    def recording(self, sha256: str) -> Recording:
+        """Return a recording, to be scored again or looked at.
+
+        Parameters
+        ----------
+        sha256
+            As a trial names it.
+
+        Raises
+        ------
+        InputError, StoreError
+            As in `read`.
+        RecordingError
+            When it is none.
+        """
+        return read_bytes(self.read(sha256), f"the recording {sha256[:12]}")
+
+    def export(self, sha256: str, path: Path) -> None:
+        """Write a readable copy outside the store; erasing the person removes it if it is still as it was.
+
+        Parameters
+        ----------
+        sha256
+            As a trial names it.
+        path
+            A new file.
+
+        Raises
+        ------
+        InputError
+            When the file exists, or there is no such recording.
+        StoreError
+            When the recording is damaged, or the disk refuses.
+        """
+        if path.exists():
+            raise InputError(f"{path} exists already: name another file, or remove it if it may go.")
+        with self._database.writing() as session:
+            row = session.get(RecordingRow, sha256)
+            if row is None:
+                raise InputError("There is no such recording: its person was probably erased.")
+            key = self._keyring.of(row.person_id)
+            clear = self._open(row.person_id, sha256)
+            place = seal(key, f"{sha256} {path.resolve()}".encode(), _EXPORT)
+            session.add(ExportRow(export_id=uuid.uuid4().hex, person_id=row.person_id, place=place))
+            self._audit.add(session, "recording.export", row.person_id)
+        # Noted before it is written: an export that is not there does no harm, one that is not noted does.
+        files.write(path, clear)
+
+    def exports(self, session: Session, person: str) -> list[tuple[Path, str]]:
+        """Return where readable copies of a person's recordings went, with their SHA-256.
+
+        Parameters
+        ----------
+        session
+            A transaction.
+        person
+            The id.
+        """
+        found = []
+        for row in session.exec(select(ExportRow).where(ExportRow.person_id == person)):
+            with contextlib.suppress(SealBrokenError):
+                text = unseal(self._keyring.of(person), row.place, _EXPORT).decode()
+                sha256, _, place = text.partition(" ")
+                found.append((Path(place), sha256))
+        return found
+
+    def running_of(self, person: str) -> list[Path]:
+        """Return the running files of a person.
+
+        Parameters
+        ----------
+        person
+            The id.
+        """
+        return sorted(self._running.glob(f"{person}-*"))
+
+    def damaged(self) -> list[tuple[RecordingRow, str]]:
+        """Read every recording; return those that are missing or damaged, with what is wrong."""
+        found = []
+        with self._database.reading() as session:
+            for row in session.exec(select(RecordingRow)):
+                try:
+                    self._open(row.person_id, row.sha256)
+                except StoreError as error:
+                    found.append((row, str(error)))
+        return found
+
+    def bring_back(self, sha256: str, sealed: bytes) -> None:
+        """Put a sealed recording of a backup in its place.
+
+        Parameters
+        ----------
+        sha256
+            Of what it holds.
+        sealed
+            As it lay there.
+        """
+        place = self.place(sha256)
+        files.make_folder(self._folder)
+        files.make_folder(place.parent)
+        files.write(place, sealed)
+
+    def tidy(self, session: Session) -> None:
+        """Remove what a crash or an erasure has left: files without a row, and running files that are kept.
+
+        Parameters
+        ----------
+        session
+            A writing transaction: nobody else is putting a file there now.
+        """
+        kept = {path.stem for path in self._folder.glob("*/*.sealed")}
+        rows = set(session.exec(select(RecordingRow.sha256)))
+        for sha256 in kept - rows:
+            with files.disk(self.place(sha256), "remove"):
+                self.place(sha256).unlink(missing_ok=True)
+        for part in self._folder.glob("*/.*.part"):
+            with files.disk(part, "remove"):
+                part.unlink(missing_ok=True)
+        for path in self._running.glob("*.mcap"):
+            running = _from_name(path)
+            if session.get(TrialRow, running.trial) is not None:
+                self.done(running)
+
+    def place(self, sha256: str) -> Path:
+        """Return where a recording lies.
+
+        Parameters
+        ----------
+        sha256
+            Of what it holds.
+        """
+        return self._folder / sha256[:2] / f"{sha256}.sealed"
+
+    def sealed(self, person: str, sha256: str) -> bytes:
+        """Return a recording as it lies there, sealed, if it is whole.
+
+        Parameters
+        ----------
+        person, sha256
+            Of the recording.
+
+        Raises
+        ------
+        StoreError
+            When its file is missing or damaged.
+        """
+        return self._both(person, sha256)[0]
+
+    def _open(self, person: str, sha256: str) -> bytes:
+        return self._both(person, sha256)[1]
+
+    def _both(self, person: str, sha256: str) -> tuple[bytes, bytes]:
+        place = self.place(sha256)
+        try:
+            with files.disk(place, "read"):
+                sealed = place.read_bytes()
+            return sealed, unseal(self._keyring.of(person), sealed, _context(sha256))
+        except SealBrokenError:
+            raise StoreError(
+                f"The recording {place} is damaged, so it is not shown. Its trial is whole; restore the "
+                "recording "
+                "from a backup: dexkit restore"
+            ) from None
+
+
+def _context(sha256: str) -> str:
+    return f"recording {sha256}"
+
+
+def _from_name(path: Path) -> Running:
+    person, _, trial = path.stem.partition("-")
+    return Running(path, person, trial)
+
+
+def _lock_of(path: Path) -> Path:
+    return path.with_suffix(".lock")
+
+
+def _hold(path: Path) -> IO[bytes] | None:
+    """Lock a running recording for as long as this process lives; None where another process has it."""
+    with files.disk(path):
+        file = _lock_of(path).open("ab")
+    try:
+        _lock(file)
+    except OSError:
+        file.close()
+        return None
+    return file
+
+
+def _let_go(path: Path, held: IO[bytes]) -> None:
+    held.close()
+    with contextlib.suppress(OSError):
+        _lock_of(path).unlink()
+
+
+if os.name == "nt":  # pragma: no cover
+
+    def _lock(file: IO[bytes]) -> None:
+        import msvcrt
+
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+
+else:
+
+    def _lock(file: IO[bytes]) -> None:
+        import fcntl
+
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)

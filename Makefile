@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORE := $(wildcard native/src/*.[ch] native/include/*.h host/build_core.py setup.py)
 
-.PHONY: help setup build test coverage lint bench fuzz damage powercut soak rings way unplugs clock-trials referee demo docs generate clean
+.PHONY: help setup build test coverage lint bench fuzz damage powercut soak rings way unplugs clock-trials referee change demo docs generate clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -94,6 +94,10 @@ unplugs: $(VENV)/.dev ## pull the cable UNPLUGS=1000 times at any byte; say how 
 TRIALS ?= 1000
 clock-trials: $(VENV)/.dev ## say how far sample times are off over TRIALS=1000 simulated half hours
 	$(BIN)/python -m tests.clock_world $(TRIALS)
+
+PEOPLE ?= 1000
+change: $(VENV)/.dev ## say how often change is claimed of PEOPLE=1000 stable people of each severity, and found
+	$(BIN)/python -m tests.change_world $(PEOPLE)
 
 demo: $(VENV)/.kit ## score three simulated tests and make a page to look at
 	$(BIN)/dexkit demo

@@ -1,7 +1,7 @@
 """Change: whether a later time differs from earlier ones by more than the measurement itself can differ.
 
-A time is judged in log time, since the error grows with the time. Trials of one day count as one value, their mean:
-trials of a day are more alike than days are, so that their spread says nothing of the next week.
+A time is judged in log time, since the error grows with the time. Trials of one day count as one value, their
+mean: trials of a day are more alike than days are, so that their spread says nothing of the next week.
 """
 
 import math
@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from itertools import groupby
+from itertools import groupby, pairwise
 from statistics import fmean, stdev
 
 from dexkit.errors import InputError
@@ -22,8 +22,9 @@ ENOUGH = 6
 #: Before that, later points of a trend are compared with so many values at most, so that slow change adds up.
 FIRST_VALUES = 3
 
-#: Where nothing has changed, "better" is said in this share of comparisons and "worse" in that one. Together 4 %,
-#: which leaves 1 % of the promised 5 % to what practice does; practice makes faster, so better gets the smaller share.
+#: Where nothing has changed, "better" is said in this share of comparisons and "worse" in that one. Together
+#: 4 %, which leaves 1 % of the promised 5 % to what practice does; practice makes faster, so better gets the
+#: smaller share.
 BETTER_SHARE, WORSE_SHARE = 0.015, 0.025
 CLAIMED_SHARE = 0.05
 
@@ -195,7 +196,7 @@ class Trend:
 
     @property
     def by_chance(self) -> float:
-        """How many points would be called better or worse by chance if nothing changed, at most, on average."""
+        """How many points chance alone would call better or worse, at most and on average."""
         return CLAIMED_SHARE * sum(isinstance(point.change, Change) for point in self.points)
 
 
@@ -218,17 +219,17 @@ def compare(
 ) -> Change | NoChange:
     """Return whether the later trials are better, worse, or within measuring error of the earlier ones.
 
-    From six values on the person's own spread decides: with s their standard deviation in log time, n earlier and m
-    later values, a later mean lies in baseline * exp(+-t s sqrt(1/n + 1/m)) with n - 1 degrees of freedom (the
-    prediction interval of a normal sample, so that a spread that six values happen to underrate does not claim more).
-    The first value of seven or more is left out: it still holds the most of learning the test. With fewer values the
-    published value for the condition decides, else the floor: `dexkit.score.thresholds`.
+    From six values on the person's own spread decides: with s their standard deviation in log time, n earlier
+    and m later values, a later mean lies in baseline * exp(+-t s sqrt(1/n + 1/m)) with n - 1 degrees of
+    freedom (the prediction interval of a normal sample, so that a spread that six values happen to underrate
+    does not claim more). The first value of seven or more is left out: it still holds the most of learning
+    the test. With fewer values the published value for the condition decides, else the floor:
+    `dexkit.score.thresholds`.
 
     Parameters
     ----------
     earlier, later
-        All earlier trials from the person's first on, and those to be judged. None of a later day than any of
-        ``later``.
+        All earlier trials from the person's first on, and those to be judged, in the order of time.
     test
         What the published values are looked up by: ``nhpt``, ...
     condition
@@ -247,10 +248,12 @@ def compare(
     by_day = len({trial.day for trial in (*earlier, *later)}) > 1
     if by_day and {trial.day for trial in earlier} & {trial.day for trial in later}:
         raise InputError(
-            f"Trials of {later[0].day} stand among the earlier and the later ones. Probably the list was cut in the "
-            f"middle of a day. Cut it between two days."
+            f"Trials of {later[0].day} stand among the earlier and the later ones. Probably the list was cut "
+            f"in the middle of a day. Cut it between two days."
         )
-    return _judge(_values(earlier, by_day), _values(later, by_day), by_day, later[0].mode, test, condition, sides)
+    return _judge(
+        _values(earlier, by_day), _values(later, by_day), by_day, later[0].mode, test, condition, sides
+    )
 
 
 def trend(
@@ -258,9 +261,9 @@ def trend(
 ) -> Trend:
     """Return a trend whose every point carries its band and word against the person's baseline.
 
-    The baseline is the person's first values and stays: points 2 to 6 are compared with the first three (or those
-    there are) by the published value, the 7th with the first six by the person's own spread, all later ones with the
-    2nd to the 7th. So a point's word does not change when others follow it on later days.
+    The baseline is the person's first values and stays: points 2 to 6 are compared with the first three (or
+    those there are) by the published value, the 7th with the first six by the person's own spread, all later
+    ones with the 2nd to the 7th. So a point's word does not change when others follow it on later days.
 
     Parameters
     ----------
@@ -325,9 +328,7 @@ def _judge(
         earlier = earlier[1:]
     n, m = len(earlier), len(later)
     earlier_s, later_s = (math.exp(fmean(value.log for value in values)) for values in (earlier, later))
-    baseline = Baseline(
-        earlier[0].day, earlier[-1].day, n, sum(value.trials for value in earlier), by_day
-    )
+    baseline = Baseline(earlier[0].day, earlier[-1].day, n, sum(value.trials for value in earlier), by_day)
     if n >= ENOUGH:
         sem_log = max(stdev(value.log for value in earlier), TIMING_S / earlier_s)
         error_log = sem_log * math.sqrt(1.0 / n + 1.0 / m)
@@ -377,10 +378,11 @@ def _check(trials: Sequence[TimedTrial]) -> None:
             f"Trials of {told} are never compared. Probably two tests, orders or hands were mixed. "
             f"Choose trials of one profile, mode and hand."
         )
-    for before, after in zip(trials, trials[1:], strict=False):
+    for before, after in pairwise(trials):
         if after.day < before.day:
             raise InputError(
-                f"A trial of {after.day} follows one of {before.day}. Probably the list is not sorted. Sort it by day."
+                f"A trial of {after.day} follows one of {before.day}. Probably the list is not sorted. "
+                f"Sort it by day."
             )
     for trial in trials:
         if not (math.isfinite(trial.time_s) and trial.time_s > 0.0):

@@ -47,7 +47,7 @@ def rows_of(name: str) -> list[dict[str, str]]:
     for line, row in enumerate(rows, start=2):
         if None in row or None in row.values():
             raise InputError(
-                f"Line {line} of score/{name} has another number of cells than the heading. Probably a comma was "
-                f"typed without quotation marks. Correct the line, or install dexkit again."
+                f"Line {line} of score/{name} has another number of cells than the heading. Probably a "
+                f"comma was typed without quotation marks. Correct the line, or install dexkit again."
             )
     return rows

@@ -1,4 +1,4 @@
-"""Norms: what people of the same age, sex and hand need for a test, and when a time may be compared with them."""
+"""Norms: what people of the same age, sex and hand need for a test, and when a time may be compared."""
 
 import math
 import tomllib
@@ -18,7 +18,7 @@ OLDEST_Y = 125
 
 
 class Band(StrEnum):
-    """Where a time lies among those of other people, by z; the limits are those of ergo-tests, the words ours."""
+    """Where a time lies among those of other people, by z; the limits of ergo-tests, the words ours."""
 
     MUCH_SLOWER = "much_slower"
     SLOWER = "slower"
@@ -90,7 +90,7 @@ class Norm:
 
 @dataclass(frozen=True)
 class Table:
-    """A norm table: the cells that may be used, and the conditions under which a time may be compared with them.
+    """A norm table: the cells that may be used, and when a time may be compared with them.
 
     Parameters
     ----------
@@ -101,8 +101,8 @@ class Table:
     norms
         The cells with a verified source.
     held_back
-        Sex, hand, first and last year of the cells that are not used; their numbers are not loaded. The last year
-        is None where the band is open.
+        Sex, hand, first and last year of the cells that are not used; their numbers are not loaded. The last
+        year is None where the band is open.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""Published values of change: how far two results of a test must differ, in whom it was measured, how it is chosen."""
+"""Published values of change: how far two results must differ, in whom it was read, how one is chosen."""
 
 import math
 from collections.abc import Collection, Sequence
@@ -25,7 +25,8 @@ class Threshold:
     test, modes
         What it was measured with, such as ``nhpt``; the orders in which it may be used.
     condition, side
-        In whom: empty for the floor, which is for people of whom nothing was measured; ``any`` hand or one of PAIRS.
+        In whom: empty for the floor, which is for people of whom nothing was measured; ``any`` hand or one of
+        PAIRS.
     value, unit
         A number in ``percent`` of the mean or in ``s``.
     below_s
@@ -126,8 +127,8 @@ class Chosen:
     band_s
         Lowest and highest time within measuring error.
     widened
-        Whether the band was widened to the floor's: in every disease where it was looked at the error grows with
-        the time, so that a value in seconds promises too much of slow people.
+        Whether the band was widened to the floor's: in every disease where it was looked at the error grows
+        with the time, so that a value in seconds promises too much of slow people.
     """
 
     threshold: Threshold
@@ -138,7 +139,7 @@ class Chosen:
 def choose(
     test: str, mode: str, condition: str, sides: Collection[str], reference_s: float, later_s: float
 ) -> Chosen | None:
-    """Return the value for a comparison: percent before seconds, then the widest band; None where there is none.
+    """Return the value for a comparison: percent before seconds, then the widest band; None without any.
 
     The widest, so that no claim rests on the luckiest study.
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.progress import Progress
 
-from dexkit import cli_records
+from dexkit import cli_records, cli_test
 from dexkit.bench.flash import flash
 from dexkit.demo import demonstrate
 from dexkit.errors import DexkitError, InputError
@@ -45,6 +45,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(cli_records.app)
+app.add_typer(cli_test.app)
 
 File = Annotated[Path, typer.Argument(help="a recording (.mcap)")]
 

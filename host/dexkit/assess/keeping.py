@@ -41,10 +41,11 @@ class Patient:
 
 @dataclass(frozen=True)
 class Earlier:
-    """An earlier trial that counts: day, and time or other main value."""
+    """An earlier trial that counts: when it began, its main value and the value's unit."""
 
-    day: datetime
+    at: datetime
     value: float
+    unit: str
 
 
 class Keeping(Protocol):
@@ -111,6 +112,15 @@ class InFolder:
     def earlier(self, profile_id: str, hand: str, mode: str) -> tuple[Earlier, ...]:
         """Return nothing: a folder is one test."""
         return ()
+
+    def write_note(self, text: str) -> None:
+        """Write the text for the record beside the trials."""
+        path = self._folder / "note.txt"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise _cannot_write(path, error) from None
 
     def _write(self, path: Path, trial: Trial, started_at: datetime, corrects: str, reason: str) -> str:
         """Write a file that is whole or not there."""

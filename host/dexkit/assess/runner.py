@@ -93,6 +93,8 @@ class Runner:
         What is shown now.
     done
         Finished trials, in order.
+    left_out
+        What stands in the place of trials that are not done, or were left open.
     """
 
     def __init__(
@@ -110,9 +112,10 @@ class Runner:
         self.screen = Screen("ready")
         self.done: list[Done] = []
         self._screens = Screens(profile, words)
-        self._boards, self._keeping, self._show, self._therapist = boards, keeping, show, therapist
+        self.show = show
+        self._boards, self._keeping, self._therapist = boards, keeping, therapist
         self._keys: queue.SimpleQueue[tuple[str, int]] = queue.SimpleQueue()
-        self._left_out: list[Trial] = []  # what stands in the place of trials that are not done
+        self.left_out: list[Trial] = []
         self._scripted = ""
 
     def press(self, key: str) -> None:
@@ -151,7 +154,7 @@ class Runner:
         return self.trials
 
     def _next(self) -> Step:
-        course = (*self.trials, *self._left_out)
+        course = (*self.trials, *self.left_out)
         return next_step(self.profile, self.order, self.patient.hands, course)
 
     def _ready(self, step: Step, seat: Seat) -> str:
@@ -165,7 +168,7 @@ class Runner:
     def _leave_out(self, seat: Seat) -> None:
         """Let a trial stand as done, for the order of trials alone."""
         profile = self.profile
-        self._left_out.append(
+        self.left_out.append(
             Trial(profile.id, profile.version, profile.object, profile.mode, seat, profile.fact("start_rule"))
         )
 
@@ -282,8 +285,8 @@ class Runner:
         done.trial = trial
         # What was said may ask for a trial that had been left open.
         place = (seat.hand, seat.practice, seat.number)
-        self._left_out = [
-            each for each in self._left_out if (each.seat.hand, each.seat.practice, each.seat.number) != place
+        self.left_out = [
+            each for each in self.left_out if (each.seat.hand, each.seat.practice, each.seat.number) != place
         ]
 
     def _choose(self, seat: Seat, question: str, choices: Sequence[str]) -> int | None:
@@ -313,7 +316,7 @@ class Runner:
         """Show a screen, with the results so far on it."""
         results = tuple(trial_in_words(self.words, trial) for trial in self.trials)
         self.screen = replace(screen, results=results)
-        self._show(self.screen)
+        self.show(self.screen)
 
 
 def _standing(trial: Trial) -> list[Ruling]:

@@ -49,6 +49,26 @@ class Hands:
         return first, _other(first)
 
 
+def in_order(profile: Profile, hands: Hands, wanted: str) -> tuple[str, ...]:
+    """Return the hands to test, in the order of the test.
+
+    Parameters
+    ----------
+    profile, hands
+        What is done, and what the hands are to the person.
+    wanted
+        ``both``, ``left`` or ``right``.
+
+    Raises
+    ------
+    InputError
+        When it is none of these.
+    """
+    if wanted not in ("both", LEFT, RIGHT):
+        raise InputError(f"There is no hand {wanted!r}. Probably it is misspelt. Say both, left or right.")
+    return hands.order(profile) if wanted == "both" else (wanted,)
+
+
 @dataclass(frozen=True)
 class Step:
     """What comes next.

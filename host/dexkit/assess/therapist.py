@@ -10,10 +10,12 @@ class Therapist:
     ----------
     go_s
         The word is said so long after the recording's start.
+    answers
+        Whether questions get their first answer; else they stay open, since nobody knows.
     """
 
-    def __init__(self, go_s: float = 1.0) -> None:
-        self.go_s = go_s
+    def __init__(self, go_s: float = 1.0, answers: bool = True) -> None:
+        self.go_s, self.answers = go_s, answers
 
     def key(self, screen: Screen, now_s: float) -> str:
         """Return the key to press on a screen; empty for none.
@@ -25,7 +27,7 @@ class Therapist:
         now_s
             Seconds since the recording's start; 0 between recordings.
         """
-        if screen.question:
+        if screen.question and self.answers:
             return "1"
         if screen.stage in ("ready", "result"):
             return "space"

@@ -52,8 +52,8 @@ def facts(hello: Hello, prefix: str = "") -> dict[str, str]:
     known = {prefix + name: text for name, text in said.items()}
     if hello.object_kind in OBJECT_ID:
         for name, size in load(hello.object_kind).geometry_mm.items():
-            if isinstance(size, float):
-                known[f"{hello.object_kind}_{name}_mm"] = f"{size:g}"
+            sizes = (size,) if isinstance(size, float) else size
+            known[f"{hello.object_kind}_{name}_mm"] = " ".join(f"{each:g}" for each in sizes)
     return known
 
 

@@ -1,4 +1,4 @@
-"""The commands for standardised tests: find person and boards, run the test, print the text for the record."""
+"""Commands for standardised tests: find person and boards, run the test, print the text for the record."""
 
 import contextlib
 import sys

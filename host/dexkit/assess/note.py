@@ -101,7 +101,7 @@ class _Note:
         return at.astimezone().date()
 
     def _roles(self, role: str) -> str:
-        return ", ".join(self.words[f"roles.{each}"] for each in role.split())
+        return ", ".join(self.word(each) for each in role.split())
 
     def _trial(self, trial: Trial) -> list[str]:
         """Return a trial with its splits, verdict and rulings."""
@@ -240,20 +240,18 @@ class _Note:
         return [f"{self.word('unsure')}: {'; '.join(told)}."]
 
     def _device(self) -> list[str]:
-        """Return which devices were used, each once."""
-        found: dict[str, None] = {}
+        """Return which devices were used, and how large they are, each once."""
+        devices: dict[str, None] = {}
+        sizes: dict[str, None] = {}
         for each in self.done:
-            meta = each.meta
-            sizes = [
-                f"{name.removeprefix(f'{each.trial.object}_').removesuffix('_mm')} {text} mm"
+            kind, meta = each.trial.object, each.meta
+            firmware = f"{self.word('firmware')} {meta.get('firmware', '?')}"
+            calibration = f"{self.word('calibration')} {meta.get('calibration', self.word('none'))}"
+            devices[f"{kind} {meta.get('uid', '?')}, {firmware}, {calibration}"] = None
+            sizes |= {
+                f"{name.removeprefix(f'{kind}_').removesuffix('_mm')} {text} mm": None
                 for name, text in meta.items()
-                if name.startswith(f"{each.trial.object}_") and name.endswith("_mm")
-            ]
-            known = [
-                f"{each.trial.object} {meta.get('uid', '?')}",
-                f"{self.word('firmware')} {meta.get('firmware', '?')}",
-                f"{self.word('calibration')} {meta.get('calibration', self.word('none'))}",
-                *sizes,
-            ]
-            found[", ".join(known)] = None
-        return [f"{self.word('device')}: {line}." for line in found]
+                if name.startswith(f"{kind}_") and name.endswith("_mm")
+            }
+        lines = [f"{self.word('device')}: {line}." for line in devices]
+        return [*lines, f"{self.word('size')}: {', '.join(sizes)}."] if sizes else lines

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dexkit.assess import load_profile
+from dexkit.assess.words import load_words
 from dexkit.sim import make_scene
 from tests.sitting import GO_S, limited, play
 
@@ -207,6 +208,8 @@ def run(case, severity, seed, step_s=0.5):
         speed = trial.score("pegs.per_s").value
         if not speed or speed <= 0:
             wrong.append("no speed")
+    if speechless := came.shown - set(load_words("en").text):
+        wrong.append(f"no words for {', '.join(sorted(speechless))}")
     if came.again != came.live:
         wrong.append("the recording is judged otherwise")
     if came.withdrawn and not any(mark.kind == "undo" for mark in trial.marks):

@@ -63,6 +63,7 @@ class Outcome:
     again: Trial
     withdrawn: set
     at_once: str  # the verdict before the therapist had answered anything
+    shown: set  # places of the words that a screen needed
     late_s: float  # how long after it happened a ruling was shown, at most
 
 
@@ -76,6 +77,7 @@ def play(scene, profile, answers=(), marks=(), seat=None, step_s=0.1):
     referee, answers = Referee(profile, seat), dict(answers)
     waiting = sorted([Mark("go", GO_S), *(Mark(*mark) for mark in marks)], key=lambda mark: mark.t_s)
     asked, shown, withdrawn, late_s, untold = {}, set(), set(), 0.0, ""
+    words = set()
     end_s = max(feed.whole.end_s for feed in feeds)
     for now_s in [*np.arange(step_s, end_s, step_s).tolist(), end_s + 2.0, end_s + 4.0]:
         for feed in feeds if now_s <= end_s + 2.0 else ():
@@ -89,13 +91,16 @@ def play(scene, profile, answers=(), marks=(), seat=None, step_s=0.1):
             if question.rule in answers and asked.setdefault(place, now_s) <= now_s - ANSWERS_AFTER_S:
                 untold = untold or str(state.verdict)
                 referee.mark(Mark("answer", now_s, rule=question.rule, answer=answers[question.rule]))
+        words |= {f"phases.{state.phase}", *(f"counts.{name}" for name in state.counts)}
+        words |= {f"parts.{state.part}"} if state.part else set()
+        words |= {f"prompts.{state.prompt}"} if state.prompt else set()
         now = {(ruling.rule, ruling.t_s) for ruling in state.rulings if ruling.decides is None}
         late_s = max([late_s, *(now_s - t_s for _, t_s in now - shown)])
         withdrawn |= shown - now
         shown |= now
     live = referee.trial()
     again = judge(recording, profile, live.marks, seat)
-    return Outcome(live, again, withdrawn, untold or str(live.verdict), late_s)
+    return Outcome(live, again, withdrawn, untold or str(live.verdict), words, late_s)
 
 
 def limited(profile, seconds):

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from dexkit.assess.profile import ACTS
 from dexkit.assess.reading import Reading, Window, moments
 from dexkit.score import hold
 from dexkit.score.cup import carries
@@ -11,7 +12,7 @@ from dexkit.score.pour import Pours
 from dexkit.score.take import Take
 
 #: Words for what the person is at.
-PARTS = {"pour": "pouring", "hold": "holding", "carry": "carrying", "lift": "lifting"}
+PARTS = dict(zip(ACTS, ("pouring", "holding", "carrying", "lifting"), strict=True))
 
 
 class CupReferee:
@@ -27,7 +28,7 @@ class CupReferee:
             return Reading()
         profile = window.profile
         act, hold_s = profile.fact("act"), profile.fact("hold_s") if "hold_s" in profile.task else 0.0
-        reading = Reading(part=PARTS.get(act, act))
+        reading = Reading(part=PARTS[act])
         lift_s, poured = None, False
         for kind, _, t_s in moments(take):
             if reading.stop_s is not None:

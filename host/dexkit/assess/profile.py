@@ -39,6 +39,8 @@ TASK: Mapping[str, Mapping[str, type]] = {
     "button_board": {"buttons": list, "slip_penalty_s": float},
     "cup": {"act": str, "hold_s": float, "target_g": float, "contents": str, "both_hands": bool},
 }
+#: What can be done with the cup.
+ACTS = ("pour", "hold", "carry", "lift")
 #: Scores that no measure of one recording carries.
 OWN_SCORES = ("trial.time_s", "trial.penalty_time_s", "trial.grade")
 
@@ -283,6 +285,25 @@ class _Reader:
             *self.trust(row, "grades"),
         )
 
+    def whole_task(self, mode: str, kind: str, task: Mapping[str, Fact], scores: object) -> None:
+        """Refuse a task that lacks what its mode, act or scores need, or names holes that are not."""
+        act = task["act"].value if "act" in task else ""
+        needed = {"act"} if kind == "cup" else set()
+        needed |= {"order"} if mode.startswith(("ordered", "guided")) else set()
+        needed |= {"hold_s"} if act == "hold" else set()
+        needed |= (
+            {"slip_penalty_s"} if isinstance(scores, list) and "trial.penalty_time_s" in scores else set()
+        )
+        for name in sorted(needed - set(task)):
+            raise self.wrong(f"lacks task.{name}")
+        if kind == "cup" and act not in ACTS:
+            raise self.wrong(f"has act.is = {act!r} (known: {', '.join(ACTS)})")
+        if "order" in task and sorted(map(repr, task["order"].value)) != [str(hole) for hole in range(9)]:
+            raise self.wrong(f"has order.is = {list(task['order'].value)}, which is no order of holes 0 to 8")
+        buttons = task["buttons"].value if "buttons" in task else (0,)
+        if not buttons or not set(map(repr, buttons)) <= set("01234"):
+            raise self.wrong(f"has buttons.is = {list(buttons)}, which are no buttons 0 to 4")
+
     def profile(self) -> Profile:
         head = {name: self.take(self.data, name, kind) for name, kind in HEAD.items()}
         if head["id"] != self.path.stem:
@@ -304,6 +325,7 @@ class _Reader:
                 )
         self.only(self.table("task"), tuple(TASK[kind]), "task")
         task = {name: self.fact(self.table("task"), name, TASK[kind][name]) for name in self.table("task")}
+        self.whole_task(head["mode"], kind, task, self.data.get("scores", []))
         rules = dict(rules_of(kind))
         for name, given in self.table("rules").items():
             if name not in rules:

@@ -136,7 +136,8 @@ BUTTONS = (
     Case("wrong_order", "the third button before the second", "buttons_five", {"wrong_order": 1}, "valid",
          ("wrong_order",)),
     Case("not_completed", "gives the smallest button up", "buttons_five", {"gives_up": 4}, "valid",
-         ("not_completed",), marks=(("stop", 0.95),), completed=False, counts={"fastened": 4}),
+         ("not_completed",), seen=("came_undone",), marks=(("stop", 0.95),), completed=False,
+         counts={"fastened": 4}),
     Case("grip", "four buttons within 20 s, prescribed grip", "buttons_sollerman", {}, "valid", main=4.0,
          answers={"difficulty": "none", "grip": "prescribed", "other_hand": "no"}, severities=("healthy",)),
     Case("grip", "four buttons within 20 s, another grip", "buttons_sollerman", {}, "valid", main=2.0,
@@ -212,7 +213,10 @@ def run(case, severity, seed, step_s=0.5):
         wrong.append(f"no words for {', '.join(sorted(speechless))}")
     if came.again != came.live:
         wrong.append("the recording is judged otherwise")
-    if came.withdrawn and not any(mark.kind == "undo" for mark in trial.marks):
+    # A question may become a better one; what does not count stays so.
+    if any(verdict == "annulled" for _, _, verdict in came.withdrawn) and not any(
+        mark.kind == "undo" for mark in trial.marks
+    ):
         wrong.append("a ruling was shown and taken back")
     return came, wrong
 

@@ -94,8 +94,10 @@ def play(scene, profile, answers=(), marks=(), seat=None, step_s=0.1):
         words |= {f"phases.{state.phase}", *(f"counts.{name}" for name in state.counts)}
         words |= {f"parts.{state.part}"} if state.part else set()
         words |= {f"prompts.{state.prompt}"} if state.prompt else set()
-        now = {(ruling.rule, ruling.t_s) for ruling in state.rulings if ruling.decides is None}
-        late_s = max([late_s, *(now_s - t_s for _, t_s in now - shown)])
+        now = {
+            (ruling.rule, ruling.t_s, ruling.verdict) for ruling in state.rulings if ruling.decides is None
+        }
+        late_s = max([late_s, *(now_s - t_s for _, t_s, _ in now - shown)])
         withdrawn |= shown - now
         shown |= now
     live = referee.trial()

@@ -240,7 +240,7 @@ class _Walk:
     def _back_bounce(self, hole: int, t_s: float) -> None:
         """Take note of a peg taken out that had been half in its hole."""
         if hole in self.entered:
-            self.entered.discard(hole)
+            self.unhomed.add(hole)  # until it is back it may still be called missing
             self._take_out(t_s)
 
     def _take_out(self, t_s: float) -> None:
@@ -256,6 +256,7 @@ class _Walk:
 
     def _back_return(self, _: int, t_s: float) -> None:
         """Take note of a peg back in the tray."""
+        self.entered -= self.unhomed
         if self.taken - self.returned <= self.lost:  # none is in the hand
             self.lost = max(self.lost - 1, 0)
         self._count_back(t_s)
@@ -263,6 +264,9 @@ class _Walk:
     def _back_missing(self, _: int, t_s: float) -> None:
         """Take note of a peg that did not come into the tray."""
         if self.out_only:  # only taking out is the task
+            return
+        if unexplained := self.entered - self.explained:
+            self.explained.add(min(unexplained))
             return
         # That explains why the hand went for the next one.
         self.reading.seen = [seen for seen in self.reading.seen if seen[0] != "two_back" or seen[1] > t_s]

@@ -14,7 +14,6 @@ from rich.align import Align
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
-from rich.table import Table
 from rich.text import Text
 
 from dexkit.assess.screen import Screen
@@ -29,8 +28,10 @@ DIGITS = {
 }  # fmt: skip
 #: How a stage is coloured.
 STYLES = {"running": "bold green", "over": "bold yellow", "trouble": "bold red"}
-#: A screen with less rows than this leaves the results out.
+#: A terminal has at least so many rows; all that a screen needs must fit into them.
 ROWS = 24
+#: Lines longer than this are hard to read.
+WIDEST = 100
 KEY_S = 0.05
 
 
@@ -67,33 +68,37 @@ def drawn(screen: Screen, width: int = 80, height: int = ROWS) -> RenderableType
         Of the terminal.
     """
     style = STYLES.get(screen.stage, "bold")
+    blank = [Text("")] if height > ROWS else []  # a small terminal has no room for them
     parts: list[RenderableType] = [Text(screen.heading, style="bold")]
     parts += [Text(line, style=style if screen.stage in STYLES else "") for line in screen.lines]
     if screen.say and screen.stage != "result":
-        parts += [
-            Text(""),
-            Text(f"„{screen.say}“" if screen.stage == "ready" else screen.say, style="bold cyan"),
-        ]
+        parts += [*blank, Text(screen.say, style="bold cyan")]
     if screen.clock_s is not None:
-        parts += [Text(""), Align.center(Text(big(f"{screen.clock_s:.1f}", width >= 60), style=style))]
+        parts += [*blank, Align.center(Text(big(f"{screen.clock_s:.1f}", width >= 60), style=style)), *blank]
     if screen.counts:
         counts = "   ".join(f"{number} {word}" for word, number in screen.counts)
-        parts += [Text(""), Align.center(Text(counts, style="bold"))]
-    room = max(height - 18, 2)
-    parts += [Text(line, style="yellow") for line in screen.rulings[-room:]]
+        parts += [Align.center(Text(counts, style="bold"))]
+    parts += [Text(line, style="yellow") for line in screen.rulings[-max(height - ROWS, 2) :]]
     if screen.question:
-        parts += [Text(""), Text(screen.question, style="bold magenta")]
+        parts += [*blank, Text(screen.question, style="bold magenta")]
         parts += [Text(f"  {place}  {answer}") for place, answer in enumerate(screen.answers, 1)]
-    if screen.results and screen.stage in ("ready", "done", "result") and height >= ROWS:
-        shown = screen.results if screen.stage == "done" else screen.results[-3:]
-        parts += [Text(""), *(Text(line, style="dim") for line in shown)]
-    keys = Table.grid(padding=(0, 2))
-    each_row = max(width // 26, 1)
-    cells = [Text.assemble((f" {key.key} ", "reverse"), " ", key.word) for key in screen.keys]
-    for first in range(0, len(cells), each_row):
-        keys.add_row(*cells[first : first + each_row])
-    body = Group(*parts, Text(""), keys)
-    return Panel(body, title=screen.title, width=min(width, 100), padding=(0, 2))
+    if screen.results and screen.stage in ("ready", "done", "result"):
+        room = len(screen.results) if screen.stage == "done" else 3 if blank else 1
+        parts += [*blank, *(Text(line, style="dim") for line in screen.results[-room:])]
+    inside = min(width, WIDEST) - 6
+    parts += [*blank, *_rows_of_keys(screen, inside)]
+    return Panel(Group(*parts), title=screen.title, width=min(width, WIDEST), padding=(0, 2))
+
+
+def _rows_of_keys(screen: Screen, width: int) -> list[Text]:
+    """Return the keys and what they do, as many on a row as fit."""
+    rows = [Text()]
+    for key in screen.keys:
+        cell = Text.assemble((f" {key.key} ", "reverse"), f" {key.word}   ")
+        if rows[-1] and len(rows[-1]) + len(cell.plain.rstrip()) > width:
+            rows.append(Text())
+        rows[-1].append_text(cell)
+    return rows
 
 
 class PictureFile:

@@ -1,0 +1,217 @@
+"""`dexkit test` and `dexkit judge`, as a person types them."""
+
+import json
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+
+import pytest
+
+from dexkit.assess import Trial
+from dexkit.recording import write
+from dexkit.sim import make_scene
+
+#: The promised error of any time.
+SAME_S = 0.02
+
+
+def dexkit(*words, timeout=300, **environment):
+    command = [sys.executable, "-m", "dexkit", *map(str, words)]
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **environment},
+    )
+
+
+def trials_in(folder):
+    """Return the trials that lie in a folder, practice first."""
+    found = [Trial.from_json(json.dumps(json.loads(p.read_text())["trial"])) for p in folder.glob("*.json")]
+    return sorted(found, key=lambda trial: (trial.seat.hand == "left", not trial.seat.practice))
+
+
+@pytest.fixture(scope="session")
+def pegs(tmp_path_factory):
+    """Return a scene at the pegboard and a port that plays it."""
+    scene = make_scene("pegboard", "healthy", 3)
+    path = tmp_path_factory.mktemp("boards") / "pegs.mcap"
+    write(path, scene.recording())
+    return scene, f"replay:{path}?speed=fast"
+
+
+def test_the_simulated_person_does_a_test_from_start_to_note_on_virtual_boards(tmp_path):
+    done = dexkit("test", "nhpt", "--person", "demo", "--hand", "right", "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    truths = [make_scene("pegboard", "healthy", seed).facts["total_s"] for seed in (3, 9)]
+    trials = trials_in(tmp_path)
+    assert [trial.seat.practice for trial in trials] == [True, False]
+    assert [trial.time_s for trial in trials] == pytest.approx(truths, abs=SAME_S)
+    assert all(not trial.rulings for trial in trials)
+    assert f"Trial 1: {truths[1]:.2f} s" in done.stdout
+    assert done.stdout == (tmp_path / "note.txt").read_text()
+
+
+def test_both_hands_with_practice_and_a_note_for_the_record(tmp_path, pegs):
+    scene, port = pegs
+    facts = ["--person", "P7", "--dominant", "left", "--affected", "left", "--no-store"]
+    done = dexkit("test", "nhpt", *facts, "--port", port, "--auto", "--out", tmp_path, "--lang", "de")
+    assert done.returncode == 0, done.stderr
+    trials = trials_in(tmp_path)
+    assert [(t.seat.hand, t.seat.practice) for t in trials] == [
+        ("right", True),
+        ("right", False),
+        ("left", True),
+        ("left", False),
+    ]
+    assert all(t.time_s == pytest.approx(scene.facts["total_s"], abs=SAME_S) for t in trials)
+    assert trials[-1].seat.role == "dominant affected"
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("Neun-Loch-Stecktest (Mathiowetz) [nhpt_mathiowetz, Fassung 1]")
+    assert any(line.startswith("Kein Normwert") or "Norm" in line for line in lines)
+    assert sum(line.startswith("- ") for line in lines) == 4
+
+
+def test_a_recording_of_a_trial_is_judged_again(tmp_path, pegs):
+    scene, port = pegs
+    facts = ["--person", "P7", "--dominant", "right", "--no-store", "--hand", "right"]
+    assert dexkit("test", "nhpt_msfc", *facts, "--port", port, "--auto", "--out", tmp_path).returncode == 0
+    for path in tmp_path.glob("*.mcap"):
+        again = dexkit("judge", path)
+        (trial,) = [t for t in trials_in(tmp_path) if f"trial{t.seat.number}" in path.name]
+        assert f"{trial.time_s:.2f} s" in again.stdout
+        assert trial.start_rule == "go"
+        last_s = scene.truth["pegboard"]["t_s"][-1]
+        assert trial.time_s == pytest.approx(last_s - trial.go_s, abs=0.2)  # a board begins within a block
+
+
+def test_buttons_and_pour(tmp_path):
+    for test, kind, more in (("buttons", "button_board", {}), ("cup_ftm14", "cup", {"test": "ftm14"})):
+        scene = make_scene(kind, "healthy", 4, **more)
+        path = tmp_path / f"{test}.mcap"
+        write(path, scene.recording())
+        kinds = ("cup", "coaster") if kind == "cup" else (kind,)
+        ports = [word for each in kinds for word in ("--port", f"replay:{path}?speed=fast&object={each}")]
+        folder = tmp_path / test
+        facts = ["--person", "P7", "--dominant", "right", "--no-store", "--hand", "right", "--out", folder]
+        done = dexkit("test", test, *facts, *ports, "--auto")
+        assert done.returncode == 0, done.stderr
+        truth = scene.truth[kind]
+        first = truth["t_s"][truth["kind"] == ("touch" if kind == "button_board" else "lift")][0]
+        last = truth["t_s"][truth["kind"] == ("opened" if kind == "button_board" else "put")][-1]
+        trial = trials_in(folder)[-1]
+        assert trial.verdict == "valid"
+        assert trial.time_s == pytest.approx(last - first, abs=SAME_S)
+
+
+def test_what_only_a_therapist_can_know_stays_open_without_one(tmp_path):
+    scene = make_scene("pegboard", "healthy", 3, script={"returned_on_table": 3})
+    write(tmp_path / "scene.mcap", scene.recording())
+    facts = [
+        "--person",
+        "P7",
+        "--dominant",
+        "right",
+        "--no-store",
+        "--hand",
+        "right",
+        "--out",
+        tmp_path / "out",
+    ]
+    port = f"replay:{tmp_path / 'scene.mcap'}?speed=fast"
+    done = dexkit("test", "nhpt", *facts, "--port", port, "--auto", "--out", tmp_path / "out")
+    assert done.returncode == 3
+    assert "Needs the therapist's word before it counts." in done.stdout
+    assert "No trial counts." in done.stdout
+
+
+def test_all_tests_are_listed():
+    done = dexkit("test", "--list")
+    assert done.returncode == 0
+    assert "nhpt_mathiowetz (nhpt): Nine-hole peg test (Mathiowetz)" in done.stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["nhpt"], "who does it"),
+        (["nhtp", "--person", "demo"], "no test 'nhtp'"),
+        (["nhpt", "--person", "demo", "--hand", "middle"], "no hand 'middle'"),
+        (["nhpt", "--person", "demo", "--lang", "xx"], "language 'xx'"),
+        (["nhpt", "--person", "P7", "--no-store", "--auto"], "--dominant"),
+        (["nhpt", "--person", "P7", "--no-store", "--dominant", "up", "--auto"], "left or right"),
+        (["nhpt", "--person", "P7"], "--auto"),
+        (["nhpt_modified", "--person", "demo"], "No simulated person"),
+    ],
+)
+def test_what_cannot_be_run_is_said_in_one_line(words, says, tmp_path):
+    done = dexkit("test", *words, "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert says in done.stderr and done.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_wrong_object_is_said_before_anything_is_written(tmp_path, pegs):
+    facts = ["--person", "P7", "--dominant", "right", "--no-store", "--out", tmp_path / "out"]
+    done = dexkit("test", "buttons", *facts, "--auto", "--port", pegs[1])
+    assert done.returncode == 2
+    assert "button board" in done.stderr and "pegboard" in done.stderr and done.stderr.count("\n") == 1
+    none = dexkit("test", "buttons", *facts, "--auto", "--port", f"replay:{tmp_path}/none.mcap")
+    assert none.returncode == 2 and none.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_recording_that_is_no_test_is_said(tmp_path, pegs):
+    done = dexkit("judge", pegs[1].removeprefix("replay:").partition("?")[0])
+    assert done.returncode == 2
+    assert "none of a test" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo terminals are of POSIX")
+def test_keys_in_a_real_terminal(tmp_path, pegs):
+    """Leave the practice out, say the word, stop; the note comes to standard output."""
+    port = pegs[1].removesuffix("?speed=fast")  # keys are of the world's time
+    pictures = tmp_path / "picture.html"
+    command = [sys.executable, "-m", "dexkit", "test", "nhpt", "--person", "P7", "--dominant", "right"]
+    command += ["--no-store", "--hand", "right", "--port", port, "--out", str(tmp_path / "out")]
+    command += ["--pictures", str(pictures)]
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        command,
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        text=True,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "80", "LINES": "24"},
+    ) as process:
+        os.close(theirs)
+        for shown, key in (
+            ("For practice", "s"),
+            ("Trial 1", " "),
+            ("Ready for the word", " "),
+            ("The person stopped", "x"),
+            ("Did the other hand help?", "1"),
+            ("Decide otherwise", "q"),
+        ):
+            wait_for(ours, shown)
+            os.write(ours, key.encode())
+        text = process.stdout.read()
+        assert process.wait() == 3  # the practice was left out
+    assert "- right hand, Trial 1: Not finished" in text
+    assert "<svg" in pictures.read_text()
+    (trial,) = trials_in(tmp_path / "out")[-1:]
+    assert [mark.kind for mark in trial.marks] == ["go", "person_stopped", "answer"]
+
+
+def wait_for(terminal, mark, at_most_s=120.0):
+    """Read what a terminal shows until a mark comes."""
+    seen, end_s = "", time.monotonic() + at_most_s
+    while mark not in seen:
+        assert time.monotonic() < end_s, seen[-2000:]
+        if select.select([terminal], [], [], 1.0)[0]:
+            seen += os.read(terminal, 65536).decode("utf-8", "replace")

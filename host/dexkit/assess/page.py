@@ -38,6 +38,8 @@ per second all the same. The rules at the pegboard are those of the Czech manual
 unless a test below changes one.
 
 Free, ordered, guided and modified tests never share a trend, nor do results of different tests.
+
+How one is run, key by key: [running a test](run-a-test.md).
 """
 
 

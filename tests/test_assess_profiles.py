@@ -130,6 +130,7 @@ def test_a_profile_cut_anywhere_never_raises_anything_else(tmp_path):
         ("[rules.wrong_hole]", "[rules.whistle]", "a rule 'whistle'"),
         ('verdict = "annulled"', 'verdict = "perhaps"', "verdict = 'perhaps'"),
         ("timed = ", "times = ", "unknown 'times'"),
+        ("timed = { is = 3,", "timed = { is = 3, was = 2,", "unknown 'was' in timed"),
         ("[0, 1, 2,", "[0, 1, 1,", "no order of holes 0 to 8"),
         ('[task]', '[task]\ntarget_g = { is = 5, mark = "PROPOSED", source = "" }', "unknown 'target_g'"),
     ],

@@ -1,6 +1,7 @@
 """The referee: rules broken by scripted people, clean people, events and marks made by hand, properties."""
 
 from dataclasses import replace
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -288,6 +289,15 @@ def test_answers_that_do_not_belong(mark, says):
         Referee(load_profile(NHPT), RIGHT).mark(mark)
 
 
+def test_the_order_of_events_at_one_time_says_nothing():
+    tied = [("pick", -1, 4.0), ("enter", 0, 4.0), ("bounce", 1, 4.0)]
+    found = []
+    for order in permutations(tied):
+        whole = take_with([("pick", -1, 2.0), ("enter", 1, 3.0), *order, ("seat", 0, 6.0)])
+        found.append(judge({"pegboard": whole}, load_profile(NHPT), (GO,), RIGHT))
+    assert found == found[:1] * 6
+
+
 # ---- Properties --------------------------------------------------------------------------------------------
 
 KINDS = {"nhpt_mathiowetz": "pegboard", "nhpt_ordered": "pegboard", "nhpt_modified": "pegboard",
@@ -312,7 +322,8 @@ def trials(draw):
     """Return a profile, events in any order and marks in any order that a therapist could say."""
     profile = load_profile(draw(st.sampled_from(sorted(KINDS))))
     kinds = st.sampled_from(sorted(EVENT_ID[profile.object]))
-    events = draw(st.lists(st.tuples(kinds, st.integers(-1, 8), MOMENT), max_size=40))
+    moments = MOMENT | st.integers(2, 12).map(float)  # many at one time
+    events = draw(st.lists(st.tuples(kinds, st.integers(-1, 8), moments), max_size=40))
     plain = st.builds(Mark, st.sampled_from(PLAIN), MOMENT)
     set_aside = st.builds(
         lambda rule, t_s, verdict: Mark("override", t_s, rule=rule, verdict=verdict, reason="why not"),
@@ -342,7 +353,10 @@ def test_any_order_of_events_gives_one_trial_and_never_fails(trial, luck):
             known = np.array([i not in order for i in range(len(events))], bool)
             referee.see(profile.object, replace(whole, events=whole.events[known]))
         referee.state()
-    referee.see(profile.object, whole)
+    # At one time, events stand in any order.
+    shuffled = whole.events[luck.sample(range(len(events)), len(events))]
+    shuffled = shuffled[np.argsort(shuffled["t_s"], kind="stable")]
+    referee.see(profile.object, replace(whole, events=shuffled))
     assert referee.trial() == once
     assert Trial.from_json(once.to_json()) == once
 

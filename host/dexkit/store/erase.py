@@ -82,8 +82,7 @@ class Eraser:
             self._keyring.destroy(person)
         left = [sentence for place, sha256 in exports for sentence in _remove_export(place, sha256)]
         left += self._renew_copies()
-        for path in self._recordings.running_of(person):
-            files.wipe(path)
+        self._recordings.wipe_running(person)
         left += self.sweep()
         return Erased(trials, left)
 
@@ -98,8 +97,7 @@ class Eraser:
             with self._database.writing() as session:
                 for person in sorted(back):
                     self._delete(session, person)
-                    for path in self._recordings.running_of(person):
-                        files.wipe(path)
+                    self._recordings.wipe_running(person)
         return self.sweep() if back or unswept else []
 
     def sweep(self) -> list[str]:

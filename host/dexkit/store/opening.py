@@ -96,7 +96,8 @@ class Store:
         return findings
 
     def close(self) -> None:
-        """Close the database; a running recording goes on."""
+        """Close the database; a recording that runs is left to whoever opens the store next."""
+        self.recordings.let_go()
         self.database.close()
 
     def __enter__(self) -> "Store":

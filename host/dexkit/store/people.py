@@ -168,7 +168,7 @@ class People:
             row = session.exec(query).first()
             if row is None:
                 raise InputError(
-                    f"Nobody here is called {pseudonym}. `dexkit people list` shows who is; add a person "
+                    f"Nobody here is called {pseudonym!r}. `dexkit people list` shows who is; add a person "
                     "with "
                     "`dexkit people add PSEUDONYM`."
                 )

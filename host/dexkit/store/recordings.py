@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import os
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -40,14 +40,11 @@ class Running:
         Id of the person.
     trial
         Id that its trial will have.
-    held
-        What tells other processes that it runs.
     """
 
     path: Path
     person: str
     trial: str
-    held: IO[bytes] | None = field(default=None, repr=False, compare=False)
 
 
 class Recordings:
@@ -65,6 +62,8 @@ class Recordings:
         self._audit = audit
         self._folder = folder / FOLDER
         self._running = folder / RUNNING
+        #: What tells other processes that a recording runs, by its path.
+        self._held: dict[Path, IO[bytes]] = {}
         self._now = now
 
     def start(self, person: str) -> Running:
@@ -86,13 +85,16 @@ class Recordings:
         files.make_folder(self._running)
         trial = uuid.uuid4().hex
         path = self._running / f"{person}-{trial}.mcap"
-        return Running(path, person, trial, _hold(path))
+        held = _hold(path)
+        if held is not None:
+            self._held[path] = held
+        return Running(path, person, trial)
 
     def left_behind(self) -> list[Running]:
         """Return the recordings of trials that a crash broke off: to be kept with a trial, or discarded."""
         found = []
         for path in sorted(self._running.glob("*.mcap")):
-            held = _hold(path)
+            held = None if path in self._held else _hold(path)
             if held is not None:
                 _let_go(path, held)
                 found.append(_from_name(path))
@@ -119,8 +121,8 @@ class Recordings:
             The recording.
         """
         files.wipe(running.path)
-        if running.held is not None:
-            _let_go(running.path, running.held)
+        if running.path in self._held:
+            _let_go(running.path, self._held.pop(running.path))
 
     def put(self, session: Session, person: str, path: Path) -> str:
         """Seal a file into the store within a transaction; return its SHA-256.
@@ -246,15 +248,22 @@ class Recordings:
                 found.append((Path(place), sha256))
         return found
 
-    def running_of(self, person: str) -> list[Path]:
-        """Return the running files of a person.
+    def wipe_running(self, person: str) -> None:
+        """Remove the running files of a person.
 
         Parameters
         ----------
         person
             The id.
         """
-        return sorted(self._running.glob(f"{person}-*"))
+        for path in sorted(self._running.glob(f"{person}-*.mcap")):
+            self.done(_from_name(path))
+
+    def let_go(self) -> None:
+        """Leave what runs to whoever opens the store next."""
+        for path, held in self._held.items():
+            _let_go(path, held)
+        self._held.clear()
 
     def damaged(self) -> list[tuple[RecordingRow, str]]:
         """Read every recording; return those that are missing or damaged, with what is wrong."""

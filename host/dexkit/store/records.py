@@ -54,14 +54,14 @@ class PersonFacts:
         """
         if not self.pseudonym.strip() or len(self.pseudonym) > 64 or not self.pseudonym.isprintable():
             raise InputError(
-                f"'{self.pseudonym}' cannot be a pseudonym: it has 1 to 64 characters on one line, as in "
+                f"{self.pseudonym!r} cannot be a pseudonym: it has 1 to 64 characters on one line, as in "
                 "P-017."
             )
         for what, hand in (("affected", self.affected_hand), ("dominant", self.dominant_hand)):
             if hand not in HANDS:
-                raise InputError(f"The {what} hand is '{hand}': say left or right, or leave it out.")
+                raise InputError(f"The {what} hand is {hand!r}: say left or right, or leave it out.")
         if self.sex not in SEXES:
-            raise InputError(f"The sex is '{self.sex}': say female, male or other, or leave it out.")
+            raise InputError(f"The sex is {self.sex!r}: say female, male or other, or leave it out.")
         if self.birth_year is not None and not this_year - OLDEST_YEARS <= self.birth_year <= this_year:
             raise InputError(
                 f"Nobody alive was born in {self.birth_year}: give the year of birth between "
@@ -153,9 +153,9 @@ class TrialFacts:
             ("verdict", self.verdict, 32),
         ):
             if not text or len(text) > longest:
-                raise InputError(f"The {what} of a trial is '{text}': it has 1 to {longest} characters.")
+                raise InputError(f"The {what} of a trial is {text!r}: it has 1 to {longest} characters.")
         if len(self.unit) > 32:
-            raise InputError(f"The unit of a trial is '{self.unit}': it has at most 32 characters.")
+            raise InputError(f"The unit of a trial is {self.unit!r}: it has at most 32 characters.")
         if self.value is not None and not abs(self.value) < float("inf"):
             raise InputError("The value of a trial is not a number. Say None where it is not measurable.")
         try:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dexkit import store
-from dexkit.store import PersonFacts, TrialFacts
+from dexkit.store import PersonFacts, TrialFacts, keyring
 
 from . import postgres
 
@@ -45,6 +45,12 @@ def facts(person, seed=0, **others):
         "outcome": json.dumps({"splits": [rng.random() for _ in range(9)]}),
     }
     return TrialFacts(person=person, **{**values, **others})
+
+
+@pytest.fixture(autouse=True, scope="session")
+def cheap_passphrases():
+    """Have a passphrase cost next to nothing: what it costs is not what is tested."""
+    keyring.ARGON2 = {"iterations": 1, "lanes": 1, "memory_cost": 8}
 
 
 @pytest.fixture(scope="session")

@@ -15,9 +15,21 @@ from dexkit.errors import DexkitError, InputError, StoreError
 from dexkit.store import PersonFacts
 from dexkit.store.tables import metadata
 
-from .records import PASSPHRASE, START, Clock, Place, facts, fill, pg_server, place, recorded, state
+from .records import (
+    PASSPHRASE,
+    START,
+    Clock,
+    Place,
+    cheap_passphrases,
+    facts,
+    fill,
+    pg_server,
+    place,
+    recorded,
+    state,
+)
 
-__all__ = ["pg_server", "place"]
+__all__ = ["cheap_passphrases", "pg_server", "place"]
 
 
 def one_line(error):
@@ -282,10 +294,17 @@ def test_a_recording_of_one_person_is_not_kept_for_another(tmp_path):
         with pytest.raises(InputError, match="another person"):
             records.trials.add(facts(two), running)
         records.trials.add(facts(one), running)
-        (tmp_path / "again").write_bytes(b"moves")
-        with pytest.raises(InputError, match="another person's"):
-            records.trials.add(facts(two), tmp_path / "again")
         assert len(records.trials.recent()) == 1
+
+
+def test_equal_recordings_are_kept_once_for_each_person(tmp_path):
+    with store.open(tmp_path / "records") as records:
+        one, two = (records.people.add(PersonFacts(name)).id for name in ("P-1", "P-2"))
+        (tmp_path / "moves").write_bytes(b"moves")
+        kept = [records.trials.add(facts(person), tmp_path / "moves").recording for person in (one, one, two)]
+        assert kept[0] == kept[1] != kept[2]
+        records.erase(one)
+        assert records.recordings.read(kept[2]) == b"moves"
 
 
 def test_what_a_crash_left_of_a_trial_is_offered_and_what_runs_is_not(tmp_path):

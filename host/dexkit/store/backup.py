@@ -180,7 +180,7 @@ class Backups:
             }
             for _ in range(2):  # small, and all trials of the person hang on it
                 self._personal(writer, "person", person.person_id, f"the person {person.person_id}", rows)
-        recordings = {row.sha256: row for row in session.exec(select(RecordingRow))}
+        recordings = {row.address: row for row in session.exec(select(RecordingRow))}
         for trial in session.exec(select(TrialRow).order_by(col(TrialRow.number))):
             recording = recordings.get(trial.recording or "")
             rows = {
@@ -191,8 +191,8 @@ class Backups:
         damaged = []
         for recording in recordings.values():
             try:  # what lies there is sealed already, with the person's key
-                sealed = self._recordings.sealed(recording.person_id, recording.sha256)
-                writer.add("recording", recording.person_id, recording.sha256, sealed)
+                sealed = self._recordings.sealed(recording.person_id, recording.address)
+                writer.add("recording", recording.person_id, recording.address, sealed)
             except StoreError as error:
                 damaged.append(f"Not in this backup: {error}")
         return damaged
@@ -279,7 +279,7 @@ class Found:
         self._whole[key] = self._whole.get(key, 0) + 1
         if section.kind == "trial":
             for row in content_of(section, sealed, keyring)["recordings"]:
-                self._trials_of.setdefault(row["sha256"], []).append(section.name)
+                self._trials_of.setdefault(row["address"], []).append(section.name)
 
     def check(self, damages: list[str]) -> Check:
         """Return the findings.

@@ -1,5 +1,6 @@
 """Recordings: while one runs, a file that the recorder writes; then sealed, under the hash of what it holds.
 
+The hash is keyed with the person's key (HMAC), so that after an erasure not even the hash tells anything.
 A running file's name says whose it is and which trial it becomes, so a crash leaves nothing to guess.
 """
 
@@ -21,7 +22,7 @@ from dexkit.store.audit import Audit
 from dexkit.store.clock import Clock
 from dexkit.store.database import Database
 from dexkit.store.keyring import Keyring
-from dexkit.store.sealing import SealBrokenError, seal, unseal
+from dexkit.store.sealing import SealBrokenError, seal, tag, unseal
 from dexkit.store.tables import ExportRow, PersonRow, RecordingRow, TrialRow
 
 FOLDER, RUNNING = "recordings", "running"
@@ -125,7 +126,7 @@ class Recordings:
             _let_go(running.path, self._held.pop(running.path))
 
     def put(self, session: Session, person: str, path: Path) -> str:
-        """Seal a file into the store within a transaction; return its SHA-256.
+        """Seal a file into the store within a transaction; return its address.
 
         Parameters
         ----------
@@ -138,33 +139,27 @@ class Recordings:
 
         Raises
         ------
-        InputError
-            When it is kept already as another person's.
         StoreError
             When the disk refuses.
         """
         with files.disk(path, "read"):
             clear = path.read_bytes()
-        sha256 = hashlib.sha256(clear).hexdigest()
-        row = session.get(RecordingRow, sha256)
-        if row is not None and row.person_id != person:
-            raise InputError(
-                f"{path} is kept already, as another person's recording. Check who was recorded."
-            )
-        if row is None:
-            self.bring_back(sha256, seal(self._keyring.of(person), clear, _context(sha256)))
+        key = self._keyring.of(person)
+        address = tag(key, _sum(clear))
+        if session.get(RecordingRow, address) is None:
+            self.bring_back(address, seal(key, clear, _context(address)))
             session.add(
-                RecordingRow(sha256=sha256, person_id=person, size_bytes=len(clear), added_at=self._now())
+                RecordingRow(address=address, person_id=person, size_bytes=len(clear), added_at=self._now())
             )
             session.flush()
-        return sha256
+        return address
 
-    def read(self, sha256: str) -> bytes:
+    def read(self, address: str) -> bytes:
         """Return a recording's bytes as they were recorded.
 
         Parameters
         ----------
-        sha256
+        address
             As a trial names it.
 
         Raises
@@ -175,19 +170,19 @@ class Recordings:
             When its file is missing or damaged.
         """
         with self._database.reading() as session:
-            row = session.get(RecordingRow, sha256)
+            row = session.get(RecordingRow, address)
             if row is None:
                 raise InputError("There is no such recording: its person was probably erased.")
-            clear = self._open(row.person_id, sha256)
+            clear = self._open(row.person_id, address)
         self._audit.saw("recording.see", row.person_id)
         return clear
 
-    def recording(self, sha256: str) -> Recording:
+    def recording(self, address: str) -> Recording:
         """Return a recording, to be scored again or looked at.
 
         Parameters
         ----------
-        sha256
+        address
             As a trial names it.
 
         Raises
@@ -197,14 +192,14 @@ class Recordings:
         RecordingError
             When it is none.
         """
-        return read_bytes(self.read(sha256), f"the recording {sha256[:12]}")
+        return read_bytes(self.read(address), f"the recording {address[:12]}")
 
-    def export(self, sha256: str, path: Path) -> None:
+    def export(self, address: str, path: Path) -> None:
         """Write a readable copy outside the store; erasing the person removes it if it is still as it was.
 
         Parameters
         ----------
-        sha256
+        address
             As a trial names it.
         path
             A new file.
@@ -219,19 +214,19 @@ class Recordings:
         if path.exists():
             raise InputError(f"{path} exists already: name another file, or remove it if it may go.")
         with self._database.writing() as session:
-            row = session.get(RecordingRow, sha256)
+            row = session.get(RecordingRow, address)
             if row is None:
                 raise InputError("There is no such recording: its person was probably erased.")
             key = self._keyring.of(row.person_id)
-            clear = self._open(row.person_id, sha256)
-            place = seal(key, f"{sha256} {path.resolve()}".encode(), _EXPORT)
+            clear = self._open(row.person_id, address)
+            place = seal(key, f"{_sum(clear)} {path.resolve()}".encode(), _EXPORT)
             session.add(ExportRow(export_id=uuid.uuid4().hex, person_id=row.person_id, place=place))
             self._audit.add(session, "recording.export", row.person_id)
         # Noted before it is written: an export that is not there does no harm, one that is not noted does.
         files.write(path, clear)
 
     def exports(self, session: Session, person: str) -> list[tuple[Path, str]]:
-        """Return where readable copies of a person's recordings went, with their SHA-256.
+        """Return where readable copies of a person's recordings went, and their SHA-256.
 
         Parameters
         ----------
@@ -271,22 +266,22 @@ class Recordings:
         with self._database.reading() as session:
             for row in session.exec(select(RecordingRow)):
                 try:
-                    self._open(row.person_id, row.sha256)
+                    self._open(row.person_id, row.address)
                 except StoreError as error:
                     found.append((row, str(error)))
         return found
 
-    def bring_back(self, sha256: str, sealed: bytes) -> None:
+    def bring_back(self, address: str, sealed: bytes) -> None:
         """Put a sealed recording of a backup in its place.
 
         Parameters
         ----------
-        sha256
-            Of what it holds.
+        address
+            As its row says.
         sealed
             As it lay there.
         """
-        place = self.place(sha256)
+        place = self.place(address)
         files.make_folder(self._folder)
         files.make_folder(place.parent)
         files.write(place, sealed)
@@ -300,10 +295,10 @@ class Recordings:
             A writing transaction: nobody else is putting a file there now.
         """
         kept = {path.stem for path in self._folder.glob("*/*.sealed")}
-        rows = set(session.exec(select(RecordingRow.sha256)))
-        for sha256 in kept - rows:
-            with files.disk(self.place(sha256), "remove"):
-                self.place(sha256).unlink(missing_ok=True)
+        rows = set(session.exec(select(RecordingRow.address)))
+        for address in kept - rows:
+            with files.disk(self.place(address), "remove"):
+                self.place(address).unlink(missing_ok=True)
         for part in self._folder.glob("*/.*.part"):
             with files.disk(part, "remove"):
                 part.unlink(missing_ok=True)
@@ -312,22 +307,22 @@ class Recordings:
             if session.get(TrialRow, running.trial) is not None:
                 self.done(running)
 
-    def place(self, sha256: str) -> Path:
+    def place(self, address: str) -> Path:
         """Return where a recording lies.
 
         Parameters
         ----------
-        sha256
-            Of what it holds.
+        address
+            As its row says.
         """
-        return self._folder / sha256[:2] / f"{sha256}.sealed"
+        return self._folder / address[:2] / f"{address}.sealed"
 
-    def sealed(self, person: str, sha256: str) -> bytes:
+    def sealed(self, person: str, address: str) -> bytes:
         """Return a recording as it lies there, sealed, if it is whole.
 
         Parameters
         ----------
-        person, sha256
+        person, address
             Of the recording.
 
         Raises
@@ -335,17 +330,17 @@ class Recordings:
         StoreError
             When its file is missing or damaged.
         """
-        return self._both(person, sha256)[0]
+        return self._both(person, address)[0]
 
-    def _open(self, person: str, sha256: str) -> bytes:
-        return self._both(person, sha256)[1]
+    def _open(self, person: str, address: str) -> bytes:
+        return self._both(person, address)[1]
 
-    def _both(self, person: str, sha256: str) -> tuple[bytes, bytes]:
-        place = self.place(sha256)
+    def _both(self, person: str, address: str) -> tuple[bytes, bytes]:
+        place = self.place(address)
         try:
             with files.disk(place, "read"):
                 sealed = place.read_bytes()
-            return sealed, unseal(self._keyring.of(person), sealed, _context(sha256))
+            return sealed, unseal(self._keyring.of(person), sealed, _context(address))
         except SealBrokenError:
             raise StoreError(
                 f"The recording {place} is damaged, so it is not shown. Its trial is whole; restore the "
@@ -354,8 +349,12 @@ class Recordings:
             ) from None
 
 
-def _context(sha256: str) -> str:
-    return f"recording {sha256}"
+def _sum(clear: bytes) -> str:
+    return hashlib.sha256(clear).hexdigest()
+
+
+def _context(address: str) -> str:
+    return f"recording {address}"
 
 
 def _from_name(path: Path) -> Running:

@@ -182,7 +182,7 @@ class Trial:
     clock_back_s
         How far the clock stood behind the trial before, in seconds: above 0 somebody set it back.
     recording
-        SHA-256 of its recording, or None.
+        Address of its recording, or None.
     corrects
         Id of the trial that it corrects, or None.
     """

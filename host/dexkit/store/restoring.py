@@ -69,26 +69,41 @@ def restore(
     ring = _ring(folder, beside, passphrase, encrypted=not database_url)
     seen = check(backup, ring)
     files.make_folder(folder)
-    ring.save()
     mark = folder / RESTORING
-    with prepare(folder, ring, database_url, now, restoring=True) as store:
-        with store.database.reading() as session:
-            empty = all(session.exec(select(row).limit(1)).first() is None for row in (AuditRow, PersonRow))
-        if not empty and not mark.exists():
-            raise InputError(
-                f"There are records in {folder} already. Name an empty folder with --data, look at what was "
-                "restored there, and then decide which to keep."
-            )
-        erased = 0
-        if empty:
-            files.write(mark, b"")
-            with files.disk(backup, "read"), backup.open("rb") as file:
-                erased = _bring_back(store, Bundle(backup, file, ring.key("backup")))
-        store.get_ready()
+    begun, fresh = mark.exists(), not ring.path.exists()
+    if fresh:  # from here on nobody takes this folder for records
+        files.write(mark, b"")
+    ring.save()
+    try:
+        store = prepare(folder, ring, database_url, now, restoring=True)
+        with store:
+            erased = _into(store, backup, mark, begun)
+            store.get_ready()
+    except InputError:
+        if fresh:
+            files.wipe(ring.path)
+            files.wipe(mark)
+        raise
     with files.disk(mark, "remove"):
         mark.unlink(missing_ok=True)
         files.sync_folder(folder)
     return Restored(seen, erased)
+
+
+def _into(store: Store, backup: Path, mark: Path, begun: bool) -> int:
+    """Bring everything back, unless a restore before this one came so far; return who stays erased."""
+    with store.database.reading() as session:
+        empty = all(session.exec(select(row).limit(1)).first() is None for row in (AuditRow, PersonRow))
+    if not empty and not begun:
+        raise InputError(
+            f"There are records in {store.folder} already. Name an empty folder with --data, look at what was "
+            "restored there, and then decide which to keep."
+        )
+    if not empty:
+        return 0
+    files.write(mark, b"")
+    with files.disk(backup, "read"), backup.open("rb") as file:
+        return _bring_back(store, Bundle(backup, file, store.keyring.key("backup")))
 
 
 def _ring(folder: Path, beside: Path, passphrase: str, *, encrypted: bool) -> Keyring:
@@ -131,8 +146,8 @@ def _bring_back(store: Store, bundle: Bundle) -> int:
                 continue
             people.add(section.person)
             rows = content_of(section, sealed, store.keyring)
-            new = [row for row in rows.get("recordings", ()) if row["sha256"] not in hashes]
-            hashes |= {row["sha256"] for row in new}
+            new = [row for row in rows.get("recordings", ()) if row["address"] not in hashes]
+            hashes |= {row["address"] for row in new}
             for name, some in {**rows, "recordings": new}.items():
                 table = metadata.tables[name]
                 if some:

@@ -46,10 +46,10 @@ class NameRow(Row, table=True):
 
 
 class RecordingRow(Row, table=True):
-    """A sealed file under the SHA-256 of what was recorded."""
+    """A sealed file under the keyed hash of what was recorded."""
 
     __tablename__ = "recordings"
-    sha256: str = Field(primary_key=True, max_length=64)
+    address: str = Field(primary_key=True, max_length=64)
     person_id: str = Field(foreign_key="people.person_id", index=True, max_length=ID_LENGTH)
     size_bytes: int
     added_at: datetime
@@ -79,7 +79,7 @@ class TrialRow(Row, table=True):
     completed: bool
     value: float | None
     unit: str = Field(max_length=32)
-    recording: str | None = Field(foreign_key="recordings.sha256", index=True, max_length=64)
+    recording: str | None = Field(foreign_key="recordings.address", index=True, max_length=64)
     corrects: str | None = Field(unique=True, max_length=ID_LENGTH)
     outcome: bytes = Field(sa_type=LargeBinary)
 

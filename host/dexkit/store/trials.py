@@ -60,7 +60,7 @@ class Trials:
         Raises
         ------
         InputError
-            When there is no such person, a fact cannot be kept, or the recording is another person's.
+            When there is no such person, a fact cannot be kept, or the recording runs for another person.
         StoreError
             When the disk refuses; nothing of the trial is kept then, and a running recording stays.
         """
@@ -285,11 +285,11 @@ class Trials:
             raise InputError("This recording is of another person than the trial. Check who was recorded.")
         trial = running.trial if running is not None else uuid.uuid4().hex
         with self._database.writing() as session:
-            sha256 = corrects.recording if corrects is not None else None
+            address = corrects.recording if corrects is not None else None
             if recording is not None:
                 path = recording.path if isinstance(recording, Running) else recording
-                sha256 = self._recordings.put(session, facts.person, path)
-            row = self._insert(session, facts, trial, sha256, corrects.id if corrects else None, reason)
+                address = self._recordings.put(session, facts.person, path)
+            row = self._insert(session, facts, trial, address, corrects.id if corrects else None, reason)
             kept = Trial(*(getattr(row, column.key) for column in _SELECTED))
         if running is not None:
             with contextlib.suppress(StoreError):
@@ -302,7 +302,7 @@ class Trials:
         session: Session,
         facts: TrialFacts,
         trial: str,
-        sha256: str | None,
+        address: str | None,
         corrects: str | None,
         reason: str,
     ) -> TrialRow:
@@ -333,7 +333,7 @@ class Trials:
             completed=facts.completed,
             value=None if facts.value is None else float(facts.value),
             unit=facts.unit,
-            recording=sha256,
+            recording=address,
             corrects=corrects,
             outcome=b"",
         )

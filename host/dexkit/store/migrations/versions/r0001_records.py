@@ -40,7 +40,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "recordings",
-        sa.Column("sha256", sa.String(64), primary_key=True),
+        sa.Column("address", sa.String(64), primary_key=True),
         sa.Column("person_id", sa.String(32), sa.ForeignKey("people.person_id"), nullable=False, index=True),
         sa.Column("size_bytes", sa.Integer, nullable=False),
         sa.Column("added_at", UTC, nullable=False),
@@ -61,7 +61,7 @@ def upgrade() -> None:
         sa.Column("completed", sa.Boolean, nullable=False),
         sa.Column("value", sa.Float),
         sa.Column("unit", sa.String(32), nullable=False),
-        sa.Column("recording", sa.String(64), sa.ForeignKey("recordings.sha256"), index=True),
+        sa.Column("recording", sa.String(64), sa.ForeignKey("recordings.address"), index=True),
         sa.Column("corrects", sa.String(32), unique=True),
         sa.Column("outcome", sa.LargeBinary, nullable=False),
     )

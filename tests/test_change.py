@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.stats
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from dexkit.errors import InputError
@@ -149,6 +149,7 @@ def test_student_is_scipys(df):
 times = st.floats(5.0, 200.0)
 
 
+@settings(deadline=None)
 @given(earlier=st.lists(times, min_size=6, max_size=6), later=st.lists(times, min_size=1, max_size=3))
 def test_the_band_is_a_prediction_interval_in_log_time(earlier, later):
     assume(np.std(np.log(earlier)) > 0.01)
@@ -156,19 +157,21 @@ def test_the_band_is_a_prediction_interval_in_log_time(earlier, later):
     logs = np.log(earlier)
     error = logs.std(ddof=1) * math.sqrt(1 / 6 + 1 / len(later))
     center = logs.mean()
-    assert math.log(found.band_s[0]) == pytest.approx(center - scipy.stats.t.ppf(0.985, 5) * error)
-    assert math.log(found.band_s[1]) == pytest.approx(center + scipy.stats.t.ppf(0.975, 5) * error)
+    assert math.log(found.band_s[0]) == pytest.approx(center - scipy.stats.t.ppf(0.985, 5) * error, abs=1e-9)
+    assert math.log(found.band_s[1]) == pytest.approx(center + scipy.stats.t.ppf(0.975, 5) * error, abs=1e-9)
     assert found.rule is Rule.PERSONAL
     assert found.sem_pct == pytest.approx(100 * logs.std(ddof=1))
 
 
+@settings(deadline=None)
 @given(
     earlier=st.lists(times, min_size=1, max_size=9),
     later=st.lists(times, min_size=1, max_size=3),
-    c=st.floats(0.2, 5.0),
+    c=st.floats(1.0, 5.0),
 )
 def test_a_word_says_on_which_side_of_the_band_the_time_lies_and_scale_is_nothing(earlier, later, c):
-    assume(len(earlier) < 6 or np.std(np.log(earlier[1:])) > 0.02)
+    # Where a spread is so small that timing counts, the scale of times is not nothing.
+    assume(len(earlier) < 6 or min(np.std(np.log(earlier)), np.std(np.log(earlier[1:]))) > 0.02)
     asked = {"test": "nhpt", "condition": "stroke", "sides": ("affected",)}
     found = compare(trials(*earlier), trials(*later, after=30), **asked)
     low_s, high_s = found.band_s
@@ -208,6 +211,7 @@ def test_trials_of_one_day_are_one_value_unless_there_is_no_other_day():
 # Trends.
 
 
+@settings(deadline=None)
 @given(st.lists(times, min_size=3, max_size=14), st.integers(2, 13))
 def test_a_point_keeps_its_word_when_others_follow(times_s, first):
     assume(first <= len(times_s))

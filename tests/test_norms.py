@@ -1,11 +1,11 @@
-"""Norms: every cell as the cited tables have it; suppressed where geometry, age, protocol or source forbid."""
+"""Norms: every cell as the cited tables have it; none where geometry, age, protocol or source forbid it."""
 
 import csv
 import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dexkit.errors import InputError
@@ -194,6 +194,7 @@ def test_a_profile_is_compared_with_all_its_tables_or_told_that_there_are_none()
     assert none.why is Why.PROTOCOL
 
 
+@settings(deadline=None)
 @given(
     time_s=st.floats(0.1, 300.0),
     more_s=st.floats(0.1, 100.0),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dexkit.errors import InputError
@@ -62,6 +62,7 @@ tables = st.integers(3, 12).flatmap(
 )
 
 
+@settings(deadline=None)
 @given(times_s=tables, factor=st.floats(0.1, 10.0))
 def test_seconds_scale_and_percent_stays(times_s, factor):
     times_s = np.array(times_s)

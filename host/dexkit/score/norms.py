@@ -101,8 +101,7 @@ class Table:
     norms
         The cells with a verified source.
     held_back
-        Sex, hand, first and last year of the cells that are not used; their numbers are not loaded. The last
-        year is None where the band is open.
+        Sex, hand, first and last year of the cells that are not used; their numbers are not loaded.
     """
 
     id: str
@@ -114,7 +113,7 @@ class Table:
     start_rules: tuple[str, ...]
     geometry: Mapping[str, tuple[float, float]]
     norms: tuple[Norm, ...] = field(repr=False)
-    held_back: tuple[tuple[str, str, int, int | None], ...] = field(repr=False)
+    held_back: tuple[tuple[str, str, int, int], ...] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -180,11 +179,11 @@ def tables() -> Mapping[str, Table]:
 
 def _table(id_: str, facts: Mapping[str, Any]) -> Table:
     norms: list[Norm] = []
-    held_back: list[tuple[str, str, int, int | None]] = []
+    held_back: list[tuple[str, str, int, int]] = []
     for row in rows_of(f"norms/{id_}.csv"):
         status = Status(row["status"])
-        last = int(row["age_to_y"]) if row["age_to_y"] else None
-        if not status.usable or last is None:
+        last = int(row["age_to_y"] or OLDEST_Y)
+        if not status.usable:
             held_back.append((row["sex"], row["hand"], int(row["age_from_y"]), last))
             continue
         norms.append(
@@ -290,7 +289,7 @@ def compare(
             return _compared(table, norm, time_s, dominant_hand, board)
     last = max(norm.age_to_y for norm in table.norms)
     for held in table.held_back:
-        if held[:2] == (sex, hand) and held[2] <= years and (held[3] is None or years <= held[3]):
+        if held[:2] == (sex, hand) and held[2] <= years <= held[3]:
             return NoNorm(table, Why.STATUS, {"years": str(last)})
     first = min(norm.age_from_y for norm in table.norms)
     if years < first:

@@ -179,6 +179,22 @@ SHOWN = {
     "counts": {"placed", "taken_out", "returned", "wrong_holes", "fastened", "still_closed", "buttons",
                "lifted", "poured"},
     "steps": {"practice", "timed", "repeat", "decide", "rest", "done"},
+    "keys": {
+        "back", "begin", "finished", "leave_open", "next", "quit", "skip", "try_again",
+    },
+    "runner": {
+        "by_therapist", "connecting", "cut_short", "live", "only_live", "only_recording", "recalled",
+        "recording", "silent", "time_s", "verdict", "what_instead", "which_ruling", "why",
+    },
+    "note": {
+        "affected", "age_note", "both_hands", "calibration", "condition", "date", "device", "dominant",
+        "firmware", "hands", "no_device", "no_result", "non_dominant", "none", "not_measurable", "open",
+        "person", "result", "simulated", "size", "start_go", "start_lift", "start_rule", "start_touch",
+        "stop_by_therapist", "trials", "unaffected", "unsure", "version",
+    },
+    "splits": {
+        "fastened_s", "placed_s", "pour_off_s", "pour_on_s",
+    },
 }  # fmt: skip
 
 

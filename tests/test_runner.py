@@ -247,7 +247,7 @@ def test_what_differs_is_said_and_needs_the_therapists_word(sitting):
     other = replace(trial, stop_s=trial.stop_s + 1.0, verdict=Verdict.ANNULLED)
     assert differences(WORDS, trial, trial) == ()
     found = differences(WORDS, other, trial)
-    assert [line.split(":")[0] for line in found] == ["Stop", "Verdict"]
+    assert [line.split(":")[0] for line in found] == ["Time", "Verdict"]
     marked = with_differences(trial, found)
     assert marked.verdict is Verdict.ASK
     assert marked.rulings[-1].reason == "; ".join(found)

@@ -13,7 +13,8 @@ from dexkit.assess.words import Words
 from dexkit.errors import InputError
 from dexkit.recording import Recording
 
-#: Live and afterwards, times may differ by so much: the error that is promised of any time.
+#: Live and afterwards, a trial's time may differ by so much: the error that is promised of any time. When it
+#: began may differ by more, since the board's clock is known better afterwards.
 SAME_S = 0.02
 #: The rule that asks which of the two holds.
 DIFFERS = "live_differs"
@@ -49,12 +50,10 @@ def differences(words: Words, live: Trial, again: Trial) -> tuple[str, ...]:
         The same trial, twice.
     """
     found = []
-    for name in ("start_s", "stop_s"):
-        before_s, after_s = getattr(live, name), getattr(again, name)
-        if (before_s is None) != (after_s is None) or (
-            before_s is not None and after_s is not None and abs(before_s - after_s) > SAME_S
-        ):
-            found.append(_both(words, words[f"runner.{name}"], _time(before_s), _time(after_s)))
+    if (live.time_s is None) != (again.time_s is None) or (
+        live.time_s is not None and again.time_s is not None and abs(live.time_s - again.time_s) > SAME_S
+    ):
+        found.append(_both(words, words["runner.time_s"], _time(live.time_s), _time(again.time_s)))
     if live.verdict is not again.verdict:
         told = [words[f"verdicts.{trial.verdict}"] for trial in (live, again)]
         found.append(_both(words, words["runner.verdict"], *told))

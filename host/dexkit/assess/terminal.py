@@ -214,13 +214,7 @@ class Terminal:
 
 
 class Lines:
-    """Shows only what changes, one line each: for a pipe, a file, or a run without a key.
-
-    Parameters
-    ----------
-    speech
-        A voice; None for silence.
-    """
+    """Shows only what comes next and what came of it: for a pipe, a file, or a run without a key."""
 
     def __init__(self) -> None:
         self._told: set[str] = set()

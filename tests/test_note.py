@@ -145,3 +145,16 @@ def test_every_language_says_the_same_facts(language):
     for part in (f"{TRIAL.time_s:.2f} s", "nhpt_mathiowetz", "e660", "1.2.3", "Mathiowetz 1985"):
         assert part in told
     assert "{" not in told
+
+
+def test_a_test_whose_score_is_no_time_has_neither_norm_nor_change():
+    profile = load_profile("cup_ftm14")
+    done = []
+    for hand, severity in (("right", "healthy"), ("left", "mild")):
+        recording = make_scene("cup", severity, 2, test="ftm14").recording()
+        trial = judge(recording, profile, (Mark("go", 0.5),), Seat(hand))
+        done.append(Done(trial, {"uid": "c1"}))
+    told = note(profile, WOMAN, done, Before(5.0, 5.0), load_words("en"))
+    classes = [line for line in told.splitlines() if line.startswith("Result, ")]
+    assert len(classes) == 2 and all("other hand" in line for line in classes)
+    assert "Change" not in told and "norm" not in told.lower().replace("normal", "")

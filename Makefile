@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORE := $(wildcard native/src/*.[ch] native/include/*.h host/build_core.py setup.py)
 
-.PHONY: help setup build test coverage lint bench fuzz damage powercut soak rings way unplugs clock-trials referee change demo docs generate clean
+.PHONY: help setup build test coverage lint bench fuzz damage powercut soak rings way unplugs clock-trials referee change bench-store store-damage store-power store-kills demo docs generate clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,11 +63,23 @@ lint: $(VENV)/.dev ## check style, types and generated files
 bench: $(VENV)/.bench ## race dexkit against its peers and print one table
 	$(BIN)/python -m benchmarks
 
+bench-store: $(VENV)/.dev ## time what pages ask of records: 5,000 people, 200,000 trials, three databases
+	$(BIN)/python -m benchmarks.store
+
 fuzz: $(VENV)/.dev ## throw damaged bytes (minutes) and odd samples (an hour) at the C core
 	$(BIN)/python -m tests.fuzz
 
 damage: $(VENV)/.dev ## damage a recording at every byte, in every way: some twenty minutes
 	$(BIN)/python -m tests.damage
+
+store-damage: $(VENV)/.dev ## flip 10,000 bits of a backup; each must be found, and what it hit named
+	$(BIN)/python -m tests.store_damage
+
+store-power: $(VENV)/.dev ## cut the power, or fill the disk, at every write of a session with records
+	$(BIN)/python -m tests.store_power
+
+store-kills: $(VENV)/.dev ## kill a process that runs trials, 500 times, and 50 times during recovery
+	$(BIN)/python -m tests.store_kills
 
 MINUTES ?= 30
 powercut: $(VENV)/.dev ## cut the power at every write and erase of updates, in four ways

@@ -1,9 +1,9 @@
 """Kill a process that runs trials, at random moments: `python -m tests.store_kills`.
 
-A child keeps trials one after the other, each with a recording that the real recorder writes; it says what it
-was promised through a pipe, and when each sample was handed over. It is killed; then the records are opened, by a
-child that may be killed too, and at last for good: every trial that was promised is there, and of the running
-one at most the last second is missing.
+A child keeps trials one after the other, each with a recording that the real recorder writes. Through a pipe
+it says what it was promised, and when each sample was handed over. It is killed; then the records are opened,
+by a child that may be killed too, and at last for good: every trial that was promised is there, and of the
+running one at most the last second is missing.
 """
 
 import argparse
@@ -104,7 +104,7 @@ def killed(work, folder, after_s):
 
 
 def judge(folder, promises, last, end_s):
-    """Hold the records against what was promised; return how many seconds of the running trial are missing."""
+    """Hold the records against what was promised; return the seconds missing of the running trial."""
     with store.open(folder) as records:
         trials = {trial.id: trial for trial in records.trials.recent(100_000)}
         for promise in promises:

@@ -1,8 +1,9 @@
 """Power cuts and full disks: `python -m tests.store_power`. A session with records is watched at every write.
 
-Then, for each moment of it, the disk is put together as a power cut may leave it: what was not synced is all
-there, gone, torn, or there in part; a name is only sure once its folder was synced. Each disk is opened, and all
-that the session was told is kept must be there. A missing sync is planted in several places, and must be found.
+Then, for each moment of it, the disk is put together as a power cut may leave it: what was not synced is
+all there, gone, torn, or there in part; a name is only sure once its folder was synced. Each disk is opened,
+and all that the session was told is kept must be there. A missing sync is planted in several places, and must
+be found.
 """
 
 import argparse
@@ -134,11 +135,11 @@ def judge(world, promises, passphrase=""):
 
 
 class Disk:
-    """What a power cut may leave: data that is synced, data that is not; names that are sure, names that are not."""
+    """What a power cut may leave: synced data and other data, names that are sure and names that are not."""
 
     def __init__(self):
         self.now, self.sure = {}, {}  # names: path -> number of a file, None for a folder
-        self.waiting = []  # what will be sure with the next sync of a folder: (folder, path, number or "gone")
+        self.waiting = []  # what a sync of a folder will make sure: (folder, path, number or "gone")
         self.data, self.synced, self.pending = {}, {}, {}
         self._next = 0
 
@@ -148,24 +149,24 @@ class Disk:
             return
         if kind == "d":
             self.now[one] = None
-            self.waiting.append((os.path.dirname(one), one, None))
+            self.waiting.append((parent(one), one, None))
         elif kind == "c":
             number = self._next = self._next + 1
             self.now[one] = number
             self.data[number], self.synced[number], self.pending[number] = bytearray(), b"", []
-            self.waiting.append((os.path.dirname(one), one, number))
+            self.waiting.append((parent(one), one, number))
         elif kind in "wt":
             number = self.now[one]
             change(self.data[number], kind, at, two)
             self.pending[number].append((kind, at, two))
         elif kind == "u":
             self.now.pop(one, None)
-            self.waiting.append((os.path.dirname(one), one, "gone"))
+            self.waiting.append((parent(one), one, "gone"))
         elif kind == "r":
             name = two.decode()
             self.now[name] = self.now.pop(one)
-            self.waiting.append((os.path.dirname(one), one, "gone"))
-            self.waiting.append((os.path.dirname(name), name, self.now[name]))
+            self.waiting.append((parent(one), one, "gone"))
+            self.waiting.append((parent(name), name, self.now[name]))
         elif kind == "s" and not (missing and re.search(missing, one)):
             if self.now.get(one) is None:
                 for folder, name, number in self.waiting:
@@ -202,6 +203,10 @@ class Disk:
                 if not last if how == "torn" else rng.random() < 0.5:
                     change(data, kind, at + start, some[start : start + SECTOR])
         return bytes(data)
+
+
+def parent(name):
+    return name.rpartition("/")[0]
 
 
 def change(data, kind, at, some):
@@ -360,9 +365,8 @@ def main():
             start = time.perf_counter()
             _, found = sweep(plain, place, missing=pattern, first=True)
             failed += not found
-            print(
-                f"Planted: no sync of {name}: {'found' if found else 'NOT FOUND'}, {time.perf_counter() - start:.0f} s"
-            )
+            verdict = "found" if found else "NOT FOUND"
+            print(f"Planted, no sync of {name}: {verdict}, {time.perf_counter() - start:.0f} s")
             print("\n".join(f"    {line}" for line in found[:1]))
         start = time.perf_counter()
         counts, failures = on_full_disks(folder, library, options.every)

@@ -11,12 +11,13 @@ import hmac
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from sqlalchemy import insert
 from sqlmodel import Session, col, select
 
 from dexkit.errors import StoreError
@@ -138,21 +139,30 @@ class Audit:
         action, subject, detail
             As in `Entry`.
         """
+        self.add_all(session, [(action, subject, detail)])
+
+    def add_all(self, session: Session, entries: Iterable[tuple[str, str, str]]) -> None:
+        """Add several entries.
+
+        Parameters
+        ----------
+        session
+            A writing transaction.
+        entries
+            Action, subject and detail of each.
+        """
         number, chain = self._head(session)
-        row = AuditRow(
-            number=number + 1,
-            at=self._now(),
-            actor=actor(),
-            action=action,
-            subject=subject,
-            detail=detail,
-            chain="",
-        )
-        row.chain = self.chain(chain, row)
-        session.add(row)
-        session.flush()
-        session.info["audit"] = (row.number, row.chain)
-        session.info[AFTER] = [lambda: self.anchor(*session.info["audit"])]
+        rows = []
+        who = actor()
+        for action, subject, detail in entries:
+            number += 1
+            entry = Entry(number, self._now(), who, action, subject, detail)
+            chain = self.chain(chain, entry)
+            rows.append({**vars(entry), "chain": chain})
+        if rows:
+            session.execute(insert(AuditRow), rows)
+            session.info["audit"] = (number, chain)
+            session.info[AFTER] = [lambda: self.anchor(*session.info["audit"])]
 
     def saw(self, action: str, subject: str = "") -> None:
         """Note that somebody looks at something; the same look again within a quarter of an hour is one.
@@ -219,7 +229,7 @@ class Audit:
             findings.append(Finding(number + 1, _gap(number + 1, anchor[0])))
         return sorted(findings, key=lambda finding: finding.number)
 
-    def chain(self, before: str, row: AuditRow) -> str:
+    def chain(self, before: str, row: AuditRow | Entry) -> str:
         """Return the hash of an entry (HMAC-SHA-256), which covers the hash before it.
 
         Parameters

@@ -18,6 +18,8 @@ from dexkit.store.records import Person, PersonFacts
 from dexkit.store.sealing import SealBrokenError, seal, tag, unseal
 from dexkit.store.tables import NameRow, PersonRow, TrialRow
 
+_NOTHING = b"", Person("", PersonFacts(""), datetime.min, datetime.min)
+
 
 class People:
     """The people of one store.
@@ -34,8 +36,8 @@ class People:
         self._audit = audit
         self._now = now
         self._tag_key = keyring.key("pseudonyms")
-        #: Facts that were unsealed before, by id; sealed text that differs is unsealed again.
-        self._known: dict[str, tuple[bytes, PersonFacts]] = {}
+        #: People whose facts were unsealed before, by id, with the sealed facts.
+        self._known: dict[str, tuple[bytes, Person]] = {}
 
     def add(self, facts: PersonFacts, name: str = "") -> Person:
         """Add a person.
@@ -115,7 +117,7 @@ class People:
         facts.checked(now.year)
         with self._database.writing() as session:
             row = self._row(session, person)
-            before, key = self._facts(row), self._keyring.of(person)
+            before, key = self._person(row).facts, self._keyring.of(person)
             if facts.pseudonym != before.pseudonym:
                 self._refuse_taken(session, facts.pseudonym)
             row.tag = tag(self._tag_key, facts.pseudonym)
@@ -185,9 +187,14 @@ class People:
             Letters, large or small; empty for all.
         """
         with self._database.reading() as session:
-            everyone = [self._person(row) for row in _rows(session)]
+            sealed = session.execute(sql_select(col(PersonRow.person_id), col(PersonRow.facts))).all()
+            # Facts are sealed anew with each change: equal ones are the same, and were unsealed already.
+            new = [person for person, facts in sealed if self._known.get(person, _NOTHING)[0] != facts]
+            everyone = new and session.exec(select(PersonRow)).all()
+            known = {row.person_id: self._person(row) for row in everyone if row.person_id in set(new)}
+            found = [known.get(person) or self._known[person][1] for person, _ in sealed]
         self._audit.saw("people.list")
-        wanted = [person for person in everyone if part.lower() in person.facts.pseudonym.lower()]
+        wanted = [person for person in found if part.lower() in person.facts.pseudonym.lower()]
         return sorted(wanted, key=lambda person: person.facts.pseudonym)
 
     def name(self, person: str) -> str:
@@ -237,14 +244,12 @@ class People:
             return [self._person(row) for row in session.exec(query)]
 
     def _person(self, row: PersonRow) -> Person:
-        return Person(row.person_id, self._facts(row), row.added_at, row.changed_at)
-
-    def _facts(self, row: PersonRow) -> PersonFacts:
-        sealed, facts = self._known.get(row.person_id, (b"", None))
-        if facts is None or sealed != row.facts:
-            facts = PersonFacts(**json.loads(self._open(row.person_id, row.facts, _facts_of(row.person_id))))
-            self._known[row.person_id] = (row.facts, facts)
-        return facts
+        sealed, person = self._known.get(row.person_id, _NOTHING)
+        if sealed != row.facts:
+            text = self._open(row.person_id, row.facts, _facts_of(row.person_id))
+            person = Person(row.person_id, PersonFacts(**json.loads(text)), row.added_at, row.changed_at)
+            self._known[row.person_id] = (row.facts, person)
+        return person
 
     def _open(self, person: str, sealed: bytes, context: str) -> bytes:
         try:
@@ -278,12 +283,6 @@ class People:
         if row is None:
             raise InputError("There is no such person: probably erased meanwhile. See `dexkit people list`.")
         return row
-
-
-def _rows(session: Session) -> Iterable[PersonRow]:
-    """Yield all rows of people; columns are much faster than objects that a session watches."""
-    for row in session.execute(sql_select(PersonRow.__table__)):  # type: ignore[attr-defined]
-        yield PersonRow.model_construct(**row._mapping)
 
 
 def _facts_of(person: str) -> str:

@@ -96,8 +96,8 @@ def _into(store: Store, backup: Path, mark: Path, begun: bool) -> int:
         empty = all(session.exec(select(row).limit(1)).first() is None for row in (AuditRow, PersonRow))
     if not empty and not begun:
         raise InputError(
-            f"There are records in {store.folder} already. Name an empty folder with --data, look at what was "
-            "restored there, and then decide which to keep."
+            f"There are records in {store.folder} already. Name an empty folder with --data, look at what "
+            "was restored there, and then decide which to keep."
         )
     if not empty:
         return 0

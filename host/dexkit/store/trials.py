@@ -3,13 +3,13 @@
 import contextlib
 import json
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, func, select
+from sqlalchemy import ColumnElement, Select, exists, func, insert, select
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
@@ -25,6 +25,7 @@ from dexkit.store.tables import PersonRow, TrialRow
 
 #: A clock is not called set back for less: computers correct their clocks by parts of a second.
 CLOCK_S = 1.0
+_NOBODY = "There is no such person. See `dexkit people list`."
 _COLUMNS = {"id": "trial_id", "person": "person_id"}
 _SELECTED = [getattr(TrialRow, _COLUMNS.get(field.name, field.name)) for field in fields(Trial)]
 
@@ -112,8 +113,17 @@ class Trials:
             As in `add`.
         """
         with self._database.writing() as session:
+            here = set(session.execute(select(col(PersonRow.person_id))).scalars())
+            rows = []
             for facts in many:
-                self._insert(session, facts.checked(), uuid.uuid4().hex, None, None, "")
+                if facts.person not in here:
+                    raise InputError(_NOBODY)
+                rows.append(self._made(session, facts.checked(), uuid.uuid4().hex, None, None, ""))
+            if rows:
+                session.execute(insert(TrialRow), rows)
+                self._audit.add_all(
+                    session, [("trial.add", row["person_id"], row["trial_id"]) for row in rows]
+                )
 
     def get(self, trial: str) -> Trial:
         """Return a trial.
@@ -268,7 +278,7 @@ class Trials:
             When anything of it was changed.
         """
         try:
-            inside = json.loads(unseal(self._keyring.of(row.person_id), row.outcome, _context(row)))
+            inside = json.loads(unseal(self._keyring.of(row.person_id), row.outcome, _context(vars(row))))
         except SealBrokenError:
             raise StoreError(
                 f"Trial {row.number} was changed outside of dexkit, or is damaged, so it is not shown. "
@@ -289,15 +299,22 @@ class Trials:
             if recording is not None:
                 path = recording.path if isinstance(recording, Running) else recording
                 address = self._recordings.put(session, facts.person, path)
-            row = self._insert(session, facts, trial, address, corrects.id if corrects else None, reason)
-            kept = Trial(*(getattr(row, column.key) for column in _SELECTED))
+            if session.get(PersonRow, facts.person) is None:
+                raise InputError(_NOBODY)
+            row = self._made(session, facts, trial, address, corrects.id if corrects else None, reason)
+            session.execute(insert(TrialRow), [row])
+            self._audit.add(session, "trial.correct" if corrects else "trial.add", facts.person, trial)
+            if row["clock_back_s"]:
+                words = f"{row['clock_back_s']:.0f} s at trial {row['number']}"
+                self._audit.add(session, "clock.back", "", words)
+            kept = Trial(*(row[column.key] for column in _SELECTED))
         if running is not None:
             with contextlib.suppress(StoreError):
                 # The trial is kept; what may be left of its running file goes at the next opening.
                 self._recordings.done(running)
         return kept
 
-    def _insert(
+    def _made(
         self,
         session: Session,
         facts: TrialFacts,
@@ -305,9 +322,8 @@ class Trials:
         address: str | None,
         corrects: str | None,
         reason: str,
-    ) -> TrialRow:
-        if session.get(PersonRow, facts.person) is None:
-            raise InputError("There is no such person. See `dexkit people list`.")
+    ) -> dict[str, Any]:
+        """Return the next row, its outcome sealed."""
         now = self._now()
         last = (
             session.info.get("trial")
@@ -318,34 +334,27 @@ class Trials:
             ).first()
         )
         back_s = 0.0 if last is None else (last[1] - now).total_seconds()
-        row = TrialRow(
-            trial_id=trial,
-            number=1 if last is None else last[0] + 1,
-            person_id=facts.person,
-            profile_id=facts.profile_id,
-            hand=facts.hand,
-            mode=facts.mode,
-            practice=facts.practice,
-            started_at=utc(facts.started_at),
-            recorded_at=now,
-            clock_back_s=back_s if back_s > CLOCK_S else 0.0,
-            verdict=facts.verdict,
-            completed=facts.completed,
-            value=None if facts.value is None else float(facts.value),
-            unit=facts.unit,
-            recording=address,
-            corrects=corrects,
-            outcome=b"",
-        )
+        row = {
+            "trial_id": trial,
+            "number": 1 if last is None else last[0] + 1,
+            "person_id": facts.person,
+            "profile_id": facts.profile_id,
+            "hand": facts.hand,
+            "mode": facts.mode,
+            "practice": facts.practice,
+            "started_at": utc(facts.started_at),
+            "recorded_at": now,
+            "clock_back_s": back_s if back_s > CLOCK_S else 0.0,
+            "verdict": facts.verdict,
+            "completed": facts.completed,
+            "value": None if facts.value is None else float(facts.value),
+            "unit": facts.unit,
+            "recording": address,
+            "corrects": corrects,
+        }
         inside = json.dumps({"outcome": facts.outcome, "reason": reason}).encode()
-        row.outcome = seal(self._keyring.of(facts.person), inside, _context(row))
-        session.add(row)
-        session.flush()
-        session.info["trial"] = (row.number, now)
-        self._audit.add(session, "trial.correct" if corrects else "trial.add", facts.person, trial)
-        if row.clock_back_s:
-            self._audit.add(session, "clock.back", "", f"{row.clock_back_s:.0f} s at trial {row.number}")
-        return row
+        session.info["trial"] = (row["number"], now)
+        return {**row, "outcome": seal(self._keyring.of(facts.person), inside, _context(row))}
 
     def _trials(self, query: Select[Any]) -> list[Trial]:
         with self._database.reading() as session:
@@ -367,11 +376,7 @@ def _uncorrected() -> ColumnElement[bool]:
     return ~exists().where(col(later.corrects) == col(TrialRow.trial_id))
 
 
-def _context(row: TrialRow) -> str:
+def _context(row: Mapping[str, Any]) -> str:
     """Return all columns in clear as text: the seal holds them too."""
-    return json.dumps(
-        [
-            value.isoformat() if isinstance(value, datetime) else value
-            for value in (getattr(row, column.key) for column in _SELECTED)
-        ]
-    )
+    values = (row[column.key] for column in _SELECTED)
+    return json.dumps([value.isoformat() if isinstance(value, datetime) else value for value in values])

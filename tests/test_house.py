@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "recording": {"protocol"},
     "link": {"hardware", "recording", "protocol"},
     "score": {"segment", "recording", "link", "protocol"},
-    "assess": {"score", "segment", "recording", "link", "protocol"},
+    "assess": {"store", "score", "segment", "recording", "link", "hardware", "protocol"},
     "store": {"recording", "protocol"},
     "report": {"score", "segment", "recording", "protocol"},
     "bench": {"link", "hardware", "protocol"},

@@ -187,10 +187,11 @@ class People:
             Letters, large or small; empty for all.
         """
         with self._database.reading() as session:
-            sealed = session.execute(sql_select(col(PersonRow.person_id), col(PersonRow.facts))).all()
+            picked = sql_select(col(PersonRow.person_id), col(PersonRow.facts))
+            sealed: list[tuple[str, bytes]] = [(row[0], row[1]) for row in session.execute(picked)]
             # Facts are sealed anew with each change: equal ones are the same, and were unsealed already.
             new = [person for person, facts in sealed if self._known.get(person, _NOTHING)[0] != facts]
-            everyone = new and session.exec(select(PersonRow)).all()
+            everyone: list[PersonRow] = list(session.exec(select(PersonRow))) if new else []
             known = {row.person_id: self._person(row) for row in everyone if row.person_id in set(new)}
             found = [known.get(person) or self._known[person][1] for person, _ in sealed]
         self._audit.saw("people.list")

@@ -113,7 +113,7 @@ class Trials:
             As in `add`.
         """
         with self._database.writing() as session:
-            here = set(session.execute(select(col(PersonRow.person_id))).scalars())
+            here: set[str] = set(session.execute(select(col(PersonRow.person_id))).scalars())
             rows = []
             for facts in many:
                 if facts.person not in here:

@@ -6,7 +6,6 @@ import sys
 import busio
 from machine import I2C, Pin
 
-from app import schema_table
 from app.contacts import Contacts, Touch
 from app.load import Load
 from app.motion import Motion
@@ -26,10 +25,15 @@ class Kit:
         self.feed = feed  # the watchdog's
         # The rings go to the end of the heap, so that what comes and goes finds room before them at once: a search
         # that must pass them takes longer than reading a sensor.
+        from app.schema_table import STREAMS
+
         plan = []
         for name, _ in wiring.STREAMS:
-            number, hz, row, channels = schema_table.STREAMS[name]
+            number, hz, row, channels = STREAMS[name]
             plan.append((name, number, hz, sum([_BYTES[code] for code in row[1:]]), row[1] in "BHI", channels))
+        # The streams of all other objects are not needed any more; who asks for the schema again has it loaded again.
+        STREAMS = None
+        del sys.modules["app.schema_table"], sys.modules["app"].schema_table
         gc.collect()
         before = gc.mem_free() - sum([hz * row_bytes for _, _, hz, row_bytes, _, _ in plan]) * 24 - _AFTER
         try:

@@ -10,14 +10,11 @@ class Stream:
         self.name, self.number, self.hz, self.is_bits, self.channels = name, number, hz, is_bits, channels
         self.wire_name = name.encode()
         self.period_us = 1000000 // hz
-        self.unsure_us = self.period_us // 16  # a chip's own oscillator is not off by more
-        self.doubt_us = self.period_us // 4  # nor is it together with what a reading takes
         rows = max(1, hz * BLOCK_MS // 1000)
         self.ring = Ring(number, row_bytes, rows, -(-hz * seconds // rows) + 2)
         self.sensors = ()
         self.leader = None  # the sensor that sets the pace; None while there is none
-        self.stamp = 0  # of the last row
-        self.doubt = False  # whether a conversion may have ended while the last row was read
+        self.doubt = -1  # stamp of the last row, where a conversion may have ended while it was read
         self.lost = 0
         self.running = False
         self.rows = 0  # in the open block
@@ -51,7 +48,7 @@ class Stream:
         if leader is not self.leader:
             self.end()
             self.leader = leader
-            self.doubt = False
+            self.doubt = -1
             if leader:
                 leader.drop()
 

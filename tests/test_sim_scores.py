@@ -4,28 +4,15 @@
 """
 
 import json
-import random
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from dexkit.link.ports import Plug, add_urls
-from dexkit.link.record import record
 from dexkit.recording import Recording, Stream
-from dexkit.score.scoring import as_json, score, score_file
-from dexkit.sim import make_scene, protocol_sim
-from dexkit.sim.engines import node, pico
-from tests.way import CONTACTS, FORCES, Play, by_commands, judge
-
-add_urls("dexkit.sim")
-
-
-@pytest.fixture(autouse=True)
-def boards_off():
-    random.seed(1)  # a session begins with a random number, whose length moves the scene by microseconds
-    yield
-    protocol_sim.switch_off()
+from dexkit.score.scoring import as_json, score
+from dexkit.sim import make_scene
+from tests.way import CONTACTS, FORCES, Play, by_commands, by_ports, lacking
 
 
 @pytest.mark.parametrize(
@@ -33,7 +20,6 @@ def boards_off():
     [
         Play("pegboard", "moderate", 3, 2, "cpython"),
         Play("pegboard", "moderate", 3, 2, "micropython"),
-        Play("pegboard", "healthy", 3, 1, "pico"),
         Play("button_board", "mild", 2, 2, "cpython"),
         Play("button_board", "mild", 2, 1, "micropython"),
         Play("coaster", "mild", 2, 1, "cpython"),
@@ -44,14 +30,9 @@ def boards_off():
     ids=lambda play: f"{play.kind} {play.engine}",
 )
 def test_a_board_s_recording_scores_as_the_world_does(tmp_path, play):
-    lacks = {"cpython": "", "micropython": node.missing(), "pico": pico.missing()}[play.engine]
-    if lacks:
-        pytest.skip(lacks)
-    scene = play.scene()
-    (done,) = record([Plug(url) for url in play.urls()], tmp_path / "board.mcap", meta=scene.meta)
-    assert (done.samples_lost, done.restarts) == (0, 0)
-    assert done.seconds > scene.duration_s
-    outcome = judge(play, done.path, json.loads(as_json(score_file(done.path))))
+    if lacking(play):
+        pytest.skip(lacking(play))
+    outcome = by_ports(play, tmp_path)
     assert outcome.events >= 2
     assert outcome.faults == []
 

@@ -129,6 +129,8 @@ class _Note:
         reason = f" ({score.reason})" if score.reason else ""
         if score.value is None:
             return f"{self.word('not_measurable')}{reason}"
+        if score.unit == "yes or no" and score.reason:
+            return score.reason
         unit = f" {score.unit}" if score.unit else ""
         return f"{score.value:.4g}{unit}{reason}"
 

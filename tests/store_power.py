@@ -257,7 +257,7 @@ def watched(folder, library, passphrase=""):
     return made
 
 
-def sweep(made, scratch, *, every=1, missing=None, first=False, passphrase="", seed=1):
+def sweep(made, scratch, *, every=1, chosen=None, missing=None, first=False, passphrase="", seed=1):
     """Cut the power after every so manieth step, in each way; return counts and failures."""
     disk, promises = Disk(), []
     disk.now[""] = disk.sure[""] = None
@@ -267,7 +267,7 @@ def sweep(made, scratch, *, every=1, missing=None, first=False, passphrase="", s
             promises += [json.loads(line) for line in two.splitlines()] if kind == "w" else []
             continue
         disk.play(kind, one, two, at, missing)
-        if number % every:
+        if number % every or (chosen is not None and number not in chosen):
             continue
         for how in KINDS:
             names = disk.after_a_cut(how, random.Random(f"{seed} {number} {how}"))
@@ -293,12 +293,12 @@ def sweep(made, scratch, *, every=1, missing=None, first=False, passphrase="", s
     return counts, failures
 
 
-def full_disks(folder, every=1):
+def full_disks(folder, every=1, first=1, last=None):
     """In this process, with the spy loaded: run the session on disks that are full from each write on."""
     spy = ctypes.CDLL(None)
     counts, failures = Counter(), []
-    number = 1
-    while True:
+    number = first
+    while last is None or number <= last:
         world = Path(folder) / "world" / str(number)
         acks = Path(folder) / f"acks-{number}"
         world.mkdir(parents=True)
@@ -325,9 +325,10 @@ def full_disks(folder, every=1):
             failures.append(f"full from write {number}: afterwards {type(error).__name__}: {error}")
         counts["said in one line" if code == 1 else "not noticed"] += 1
         shutil.rmtree(world)
-        if code == 0 and len(promises) > 20 and counts["said in one line"] > 50:
-            return counts, failures
+        if code == 0:  # the disk was larger than the session
+            break
         number += every
+    return counts, failures
 
 
 def main():
@@ -336,13 +337,15 @@ def main():
     parser.add_argument("--every", type=int, default=1, help="only every so many steps")
     parser.add_argument("--session", help="only run the session in this folder")
     parser.add_argument("--full", help="only run on full disks below this folder")
+    parser.add_argument("--first", type=int, default=1, help="of the writes that full disks refuse")
+    parser.add_argument("--last", type=int)
     parser.add_argument("--passphrase", default="")
     options = parser.parse_args()
     if options.session:
         session(Path(options.session), Path(options.session) / "acks", options.passphrase)
         return 0
     if options.full:
-        counts, failures = full_disks(options.full, options.every)
+        counts, failures = full_disks(options.full, options.every, options.first, options.last)
         print(json.dumps([counts, failures]))
         return 0
     failed = 0
@@ -369,17 +372,19 @@ def main():
             print(f"Planted, no sync of {name}: {verdict}, {time.perf_counter() - start:.0f} s")
             print("\n".join(f"    {line}" for line in found[:1]))
         start = time.perf_counter()
-        counts, failures = on_full_disks(folder, library, options.every)
+        counts, failures = on_full_disks(folder, library, every=options.every)
         print(f"Full disks, {time.perf_counter() - start:.0f} s")
         failed += report(counts, failures)
     return 1 if failed else 0
 
 
-def on_full_disks(folder, library, every):
+def on_full_disks(folder, library, **options):
     """Run `full_disks` in a process with the spy; return counts and failures."""
     place = tempfile.mkdtemp(dir=folder)
     environment = {**os.environ, "LD_PRELOAD": str(library), "DEXKIT_SPY_FOLDER": f"{place}/world"}
-    words = [sys.executable, "-m", "tests.store_power", "--full", place, "--every", str(every)]
+    words = [sys.executable, "-m", "tests.store_power", "--full", place]
+    for name, value in options.items():
+        words += [f"--{name}", str(value)]
     done = subprocess.run(words, env=environment, check=True, capture_output=True, text=True)
     return json.loads(done.stdout)
 

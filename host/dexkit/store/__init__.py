@@ -11,7 +11,7 @@ except ImportError as error:
     ) from None
 
 from dexkit.store.audit import Entry, Finding, acting_as
-from dexkit.store.backup import Check, Written
+from dexkit.store.backup import Check, Written, check
 from dexkit.store.erase import Erased
 from dexkit.store.opening import Store, ask_passphrase, data_folder, open
 from dexkit.store.recordings import Running
@@ -34,6 +34,7 @@ __all__ = [
     "Written",
     "acting_as",
     "ask_passphrase",
+    "check",
     "data_folder",
     "open",
     "restore",

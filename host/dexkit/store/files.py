@@ -41,6 +41,8 @@ def disk(path: Path, what: str = "write") -> Iterator[None]:
         yield
     except OSError as error:
         step = _STEPS.get(error.errno or 0, "Check the disk and the path.")
+        if what == "read" and isinstance(error, FileNotFoundError):
+            step = "Check the name."
         raise StoreError(f"Cannot {what} {path}: {error.strerror or error}. {step}") from error
 
 

@@ -2,10 +2,10 @@
 
 import json
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import exists
+from sqlalchemy import exists, insert
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
@@ -71,28 +71,30 @@ class People:
         InputError, StoreError
             As in `add`.
         """
-        now, added = self._now(), []
+        now, added, rows, names = self._now(), [], [], []
         wanted = [(facts.checked(now.year), name) for facts, name in people]
         with self._database.writing() as session:
             self._keyring.reload()
+            self._refuse_taken(session, [facts.pseudonym for facts, _ in wanted])
             for facts, name in wanted:
-                self._refuse_taken(session, facts.pseudonym)
                 person = uuid.uuid4().hex
                 key = self._keyring.add(person)
-                session.add(
-                    PersonRow(
-                        person_id=person,
-                        tag=tag(self._tag_key, facts.pseudonym),
-                        facts=seal(key, facts.text(), _facts_of(person)),
-                        added_at=now,
-                        changed_at=now,
-                    )
+                rows.append(
+                    {
+                        "person_id": person,
+                        "tag": tag(self._tag_key, facts.pseudonym),
+                        "facts": seal(key, facts.text(), _facts_of(person)),
+                        "added_at": now,
+                        "changed_at": now,
+                    }
                 )
-                session.flush()
                 if name:
-                    session.add(NameRow(person_id=person, name=seal(key, name.encode(), _name_of(person))))
-                self._audit.add(session, "person.add", person)
+                    names.append({"person_id": person, "name": seal(key, name.encode(), _name_of(person))})
                 added.append(Person(person, facts, now, now))
+            for table, some in ((PersonRow, rows), (NameRow, names)):
+                if some:
+                    session.execute(insert(table), some)
+            self._audit.add_all(session, [("person.add", person.id, "") for person in added])
             self._keyring.save()  # before the commit: no row may be without its key
         return added
 
@@ -119,7 +121,7 @@ class People:
             row = self._row(session, person)
             before, key = self._person(row).facts, self._keyring.of(person)
             if facts.pseudonym != before.pseudonym:
-                self._refuse_taken(session, facts.pseudonym)
+                self._refuse_taken(session, [facts.pseudonym])
             row.tag = tag(self._tag_key, facts.pseudonym)
             row.facts, row.changed_at = seal(key, facts.text(), _facts_of(person)), now
             changed = [what for what in vars(facts) if vars(facts)[what] != vars(before)[what]]
@@ -272,11 +274,16 @@ class People:
         """
         self._known.pop(person, None)
 
-    def _refuse_taken(self, session: Session, pseudonym: str) -> None:
-        if session.exec(select(PersonRow).where(PersonRow.tag == tag(self._tag_key, pseudonym))).first():
-            raise InputError(
-                f"{pseudonym} is somebody here already. Take another pseudonym, or see `dexkit people show`."
-            )
+    def _refuse_taken(self, session: Session, pseudonyms: Sequence[str]) -> None:
+        seen = set()
+        for pseudonym in pseudonyms:
+            query = select(PersonRow.person_id).where(PersonRow.tag == tag(self._tag_key, pseudonym))
+            if pseudonym in seen or session.exec(query).first() is not None:
+                raise InputError(
+                    f"{pseudonym} is somebody here already. Take another pseudonym, or see `dexkit people "
+                    "show`."
+                )
+            seen.add(pseudonym)
 
     @staticmethod
     def _row(session: Session, person: str) -> PersonRow:

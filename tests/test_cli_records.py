@@ -1,0 +1,101 @@
+"""The commands for records, as a person types them: people, backup, restore, audit."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from dexkit import store
+
+from .records import PASSPHRASE, cheap_passphrases, facts
+
+__all__ = ["cheap_passphrases"]
+
+
+def dexkit(data, *words, passphrase=None, answers=None):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DEXKIT_")}
+    environment["DEXKIT_DATA"] = str(data)
+    if passphrase is not None:
+        environment["DEXKIT_PASSPHRASE"] = passphrase
+    command = [sys.executable, "-m", "dexkit", *map(str, words)]
+    return subprocess.run(
+        command, capture_output=True, text=True, env=environment, input=answers, timeout=120, check=False
+    )
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Records with two people, one of them with a trial."""
+    with store.open(tmp_path / "records") as records:
+        for number in (1, 2):
+            records.people.add(store.PersonFacts(f"P-{number}", "stroke", birth_year=1950), f"Name {number}")
+        records.trials.add(facts(records.people.find("P-1").id, value=23.5))
+    return tmp_path / "records"
+
+
+def test_people_are_added_listed_shown_and_erased(data):
+    run = dexkit(data, "people", "add", "P-3", "--name", "Name 3", "--affected", "left", "--birth-year", 1961)
+    assert (run.returncode, run.stdout) == (0, "P-3 was added.\n")
+    listed = dexkit(data, "people", "list").stdout
+    assert all(name in listed for name in ("P-1", "P-2", "P-3")) and "Name" not in listed
+    shown = dexkit(data, "people", "show", "P-1").stdout
+    assert "name: Name 1" in shown and "nhpt.mathiowetz left: 23.5 s, valid" in shown
+    run = dexkit(data, "people", "erase", "P-1", answers="n\n")
+    assert run.returncode == 130
+    run = dexkit(data, "people", "erase", "P-1", "--yes")
+    assert (run.returncode, run.stdout) == (0, "P-1 was erased, with 1 trials.\n")
+    run = dexkit(data, "people", "show", "P-1")
+    assert (run.returncode, run.stderr.count("\n")) == (2, 1)
+    run = dexkit(data, "audit")
+    assert run.returncode == 0 and "person.erase" in run.stdout and "Nothing was changed" in run.stdout
+
+
+def test_a_backup_goes_out_and_comes_back(data, tmp_path):
+    run = dexkit(data, "backup", tmp_path / "stick", passphrase=PASSPHRASE)
+    assert run.returncode == 0, run.stderr
+    path, words = run.stdout.splitlines()
+    assert words == "2 people, 1 trials, 0 recordings are whole."
+    run = dexkit(tmp_path / "new", "restore", path, passphrase="another passphrase")
+    assert (run.returncode, run.stderr.count("\n")) == (2, 1) and not (tmp_path / "new").exists()
+    run = dexkit(tmp_path / "new", "restore", path, passphrase=PASSPHRASE)
+    assert run.returncode == 0, run.stderr
+    assert "P-2" in dexkit(tmp_path / "new", "people", "list", passphrase=PASSPHRASE).stdout
+    run = dexkit(tmp_path / "new", "people", "list", passphrase="wrong passphrase")
+    assert (run.returncode, run.stderr.count("\n")) == (2, 1)
+
+
+def test_a_damaged_backup_is_restored_with_what_is_lost_named(data, tmp_path):
+    with store.open(data) as records:
+        written = records.backups.write(tmp_path / "stick", PASSPHRASE)
+        whole = written.path.read_bytes()
+        for at in range(len(whole)):
+            damaged = bytearray(whole)
+            damaged[at] ^= 4
+            written.path.write_bytes(damaged)
+            found = store.check(written.path, records.keyring)
+            if found.trials_hit:
+                break
+    run = dexkit(tmp_path / "new", "restore", written.path, passphrase=PASSPHRASE)
+    assert run.returncode == 3 and "Damaged: trial 1." in run.stdout
+
+
+def test_what_was_changed_from_outside_ends_with_1(data):
+    (data / "audit-anchor.json").unlink()
+    run = dexkit(data, "audit")
+    assert run.returncode == 1 and "The anchor was missing" in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (("people", "add", "P-1"), "is somebody here already"),
+        (("people", "add", "P-9", "--birth-year", 1066), "Nobody alive was born in 1066"),
+        (("people", "show", "P-9"), "Nobody here is called"),
+        (("restore", "nothing.dexkit-backup"), "No such file or directory. Check the name."),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(data, words, part):
+    run = dexkit(data, *words, passphrase=PASSPHRASE)
+    assert run.returncode == 2 and part in run.stderr
+    assert run.stderr.count("\n") == 1 and "Traceback" not in run.stderr

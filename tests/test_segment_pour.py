@@ -62,6 +62,14 @@ def test_a_flow_that_does_not_follow_the_tilt_is_still_found(turned_back_s):
     assert np.abs(errors_s).max() < 0.06, errors_s
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_filling_is_not_noise(seed):
+    """A cup that is filled in half a second and lifted again at once is still seen whenever it stands."""
+    rows, _ = cup_that_pours(0.5, seed=seed, cycles=12)
+    kinds = [str(kind) for kind in segment.segment_cup(rows, RATE_HZ)["kind"] if str(kind) in ("lift", "put")]
+    assert kinds == ["lift", "put"] * 12
+
+
 def test_no_pour_begins_while_the_foot_touches():
     """Setting down jolts the inner vessel like liquid that leaves."""
     rows, truth = cup_that_pours(0.5, cycles=3)

@@ -17,6 +17,7 @@ enum { BLOCK = 64, RING = 4096, REACH = RING - BLOCK - 8, FOOT = 0, INNER = 1, L
 
 static const double PART = 0.65;    /* of a ramp that is fitted: its foot's side; the far side tells little */
 static const double LEAST_N = 0.05; /* no cup is lighter; keeps divisions safe */
+static const double MOST_NOISE = 0.03; /* of the weight: a cup that is being filled changes, but not by noise */
 
 typedef struct state {
     dk_cup_settings set;
@@ -127,8 +128,8 @@ static int64_t stand_quietly(state *s, const double *y, int64_t n)
         if (!(size <= band_n(noise, weight)))
             break;
         zero += dk_clip(pace * off, most), level = (1.0 - pace) * level + pace * y[k];
-        noise = (1.0 - share) * noise + share * size;
         weight = dk_larger(LEAST_N, level - zero);
+        noise = dk_smaller((1.0 - share) * noise + share * size, MOST_NOISE * weight);
     }
     s->zero = zero, s->level = level, s->weight = weight, s->noise = noise;
     return k;

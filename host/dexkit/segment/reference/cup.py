@@ -17,6 +17,7 @@ REACH = RING - 72  # the C core writes a block of 64 ahead
 FOOT, INNER = 0, 1
 PART = 0.65  # of a ramp that is fitted: its foot's side, for the far side tells little
 LEAST_N = 0.05  # no cup is lighter; keeps divisions safe
+MOST_NOISE = 0.03  # of the weight: a cup that is being filled changes, but not by noise
 
 
 class CupSegmenter(ReferenceSegmenter):
@@ -116,8 +117,9 @@ class CupSegmenter(ReferenceSegmenter):
             if abs(off) <= band:  # what moves slowly is the zero, what moves faster is the weight
                 pace, share = 1.0 / (0.3 * self.rate_hz), 1.0 / (0.5 * self.rate_hz)
                 self.zero += clip(pace * off, self.settings["drift_n_s"] / self.rate_hz)
-                self.noise = (1.0 - share) * self.noise + share * abs(off)
                 self.set_level((1.0 - pace) * self.level + pace * y)
+                noise = (1.0 - share) * self.noise + share * abs(off)
+                self.noise = min(noise, MOST_NOISE * self.weight)
                 return
             self.begin, self.sum, self.size, self.in_air = i, 0.0, 0.0, 0.0
         self.sum += off

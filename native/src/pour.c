@@ -1,10 +1,11 @@
 /* When liquid begins and ends leaving a cup in the air. In C because it weighs many explanations per event.
  *
  * The inner load is mass times the specific force along the axis, plus a small offset. While nothing is poured
- * a Kalman filter learns mass and offset, always a little late so that a beginning pour is not learnt away. A
- * clipped CUSUM watches for missing liquid; then every frame of the last moments is tried as the beginning of a
- * flow, and the mean over all of them, weighed by how well each explains the load, is the boundary. The end is
- * found in the same way, time reversed.
+ * a Kalman filter learns mass and offset, always a little late so that a beginning pour is not learnt away.
+ * How far the offset wanders from flight to flight is learnt as well, for load cells drift. A clipped CUSUM
+ * watches for missing liquid; then every frame of the last moments is tried as the beginning of a flow, and the
+ * mean over all of them, weighed by how well each explains the load, is the boundary. The end is found in the
+ * same way, time reversed.
  *
  * Tilt says more and sooner than the load: liquid leaves when the tilt passes what the cup's shape and fill
  * allow, and stops when the cup has turned back a little. So each frame has a chance beforehand, from the tilt
@@ -21,6 +22,8 @@ static const double SPAN_CHANCE[2][SPANS] = {{0.35, 0.3, 0.2, 0.15}, {0.4, 0.3, 
 static const double LEARN_LATE_S = 0.35, WINDOW_S = 0.7;
 static const double USUAL_KG_S = 0.08;     /* size of a flow */
 static const double OFFSET_N = 0.02;       /* the offset moves with the tilt by about this */
+static const double FLIGHT_S = 10.0;       /* a flight lasts about so long */
+static const double MOST_N = 0.3;          /* an offset wanders no further in it */
 static const double WIDE_DEG[2] = {1.0, 2.0}; /* how closely a boundary follows the tilt: end, begin */
 static const double ANY_S = 0.75;          /* within about this a boundary comes that does not follow the tilt */
 static const double SURE_S = 0.1, WAIT_S = 0.14, CLOSE_S = 0.04;
@@ -45,7 +48,7 @@ void dk_pour_init(dk_pour *p, double rate_hz, double back_deg, double radius_mm,
     p->brim[1] = (dk_brim){2.0, 0.5}; /* water bulges over a brim before it runs */
     p->inner.usual = 0.01;
     p->noise2 = 9e-4 / (double)p->per_frame;
-    p->colour = 1.5, p->oo = 0.0025;
+    p->colour = 1.5, p->oo = 0.0025, p->wander = 1e-5;
     for (int u = 0; u < DK_POUR_FRAMES; u++)
         for (int j = 0; j < SPANS; j++)
             p->flowed[u][j] = flowed((double)u, SPAN_S[j] / p->frame_s);
@@ -58,7 +61,7 @@ void dk_pour_lifted(dk_pour *p, const float *values)
     p->late_z[0] = p->late_z[1] = az_ms2;
     dk_up_start(&p->up, values + 1);
     p->count = 0, p->sum_f = p->sum_x = p->sum_y = p->sum_u = p->sum_z = 0.0;
-    p->mass = inner_n / 9.81, p->mm = 0.0025, p->mo = 0.0, p->oo += 1e-5;
+    p->mass = inner_n / 9.81, p->mm = 0.0025, p->mo = 0.0, p->oo += p->wander;
     p->noise2 = dk_larger(p->noise2, 2e-4 / (double)p->per_frame);
     p->colour = dk_larger(p->colour, 1.5), p->slow = 0.0;
     p->learnt = p->frames, p->held = 0, p->doubt = 0.0, p->pouring = 0;
@@ -66,6 +69,9 @@ void dk_pour_lifted(dk_pour *p, const float *values)
 
 void dk_pour_stood(dk_pour *p, int64_t index, dk_events *events)
 {
+    double moved = p->offset - p->landed;
+    p->wander += 0.3 * (dk_smaller(MOST_N * MOST_N, moved * moved) - p->wander);
+    p->landed = p->offset;
     if (p->pouring) /* the end was not seen */
         dk_events_add(events, DK_POUR_OFF, 0, index > 2 ? index - 2 : 0, index, 0.0);
     p->pouring = 0;
@@ -268,7 +274,7 @@ static void learn(dk_pour *p, double f, double z)
     double by_mass = p->mm * z + p->mo, by_offset = p->mo * z + p->oo;
     p->mass += by_mass * e / variance, p->offset += by_offset * e / variance;
     p->mm -= by_mass * by_mass / variance, p->mo -= by_mass * by_offset / variance;
-    p->oo += 1e-6 * p->frame_s - by_offset * by_offset / variance;
+    p->oo += p->wander * p->frame_s / FLIGHT_S - by_offset * by_offset / variance;
     p->noise2 = dk_larger(1e-9, p->noise2 + (dk_smaller(e * e, 9.0 * p->noise2) - p->noise2) * p->frame_s);
     p->slow += (e - p->slow) * p->frame_s / 0.1;
     double colour = p->slow * p->slow * (0.2 / p->frame_s - 1.0) / p->noise2; /* 1 for white noise */

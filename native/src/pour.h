@@ -30,6 +30,7 @@ typedef struct dk_pour {
 
     double mass, offset;                  /* kg and N: load = mass * z + offset */
     double mm, mo, oo, noise2;            /* their covariance; variance of a frame's load */
+    double wander, landed;                /* N2: square of the offset's way in a flight; N: offset after it */
     double slow, colour;                  /* slow part of what is left over; how much more than white noise */
     int64_t learnt, held;                 /* first frame not yet learnt; frames that learning has been held */
     double doubt;                         /* clipped CUSUM against "all liquid is still there" */

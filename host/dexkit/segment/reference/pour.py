@@ -1,10 +1,11 @@
 """When liquid begins and ends leaving a cup in the air: readable oracle for native/src/pour.c.
 
 The inner load is mass times the specific force along the axis, plus a small offset. While nothing is poured
-a Kalman filter learns mass and offset, always a little late so that a beginning pour is not learnt away. A
-clipped CUSUM watches for missing liquid; then every frame of the last moments is tried as the beginning of
-a flow, and the mean over all of them, weighed by how well each explains the load, is the boundary. The end
-is found in the same way, time reversed.
+a Kalman filter learns mass and offset, always a little late so that a beginning pour is not learnt away.
+How far the offset wanders from flight to flight is learnt as well, for load cells drift. A clipped CUSUM
+watches for missing liquid; then every frame of the last moments is tried as the beginning of a flow, and the
+mean over all of them, weighed by how well each explains the load, is the boundary. The end is found in the
+same way, time reversed.
 
 Tilt says more and sooner than the load: liquid leaves when the tilt passes what the cup's shape and fill
 allow, and stops when the cup has turned back a little. So each frame has a chance beforehand, from the tilt
@@ -27,6 +28,7 @@ LEARN_LATE_S, WINDOW_S = 0.35, 0.7
 EVERY = 2  # frames
 USUAL_KG_S = 0.08  # size of a flow
 OFFSET_N = 0.02  # the offset moves with the tilt by about this
+FLIGHT_S, MOST_N = 10.0, 0.3  # how long a flight lasts, about, and how far an offset wanders in it at most
 WIDE_DEG = {-1: 1.0, 1: 2.0}  # how closely a boundary follows the tilt
 ANY_S = 0.75  # within about this a boundary comes that does not follow the tilt
 SURE_S, WAIT_S, CLOSE_S = 0.1, 0.14, 0.04
@@ -125,6 +127,7 @@ class Pour:
         self.way = [(0.0, 0.0, 0.0)] * (MASK + 1)  # running sums of where up is, for the tilt
         self.mass = self.offset = self.mm = self.mo = 0.0  # kg, N and their covariance
         self.oo = 0.0025
+        self.wander, self.landed = 1e-5, 0.0  # N2: square of the offset's way in a flight; N: offset after it
         self.noise2, self.colour = 9e-4 / self.per_frame, 1.5
         self.slow = self.doubt = 0.0
         self.pouring = False
@@ -139,13 +142,16 @@ class Pour:
         self.count = 0
         self.sum_f = self.sum_x = self.sum_y = self.sum_u = self.sum_z = 0.0
         self.mass, self.mm, self.mo = inner_n / 9.81, 0.0025, 0.0
-        self.oo += 1e-5
+        self.oo += self.wander
         self.noise2 = max(self.noise2, 2e-4 / self.per_frame)
         self.colour, self.slow = max(self.colour, 1.5), 0.0
         self.learnt, self.held, self.doubt, self.pouring = self.frames, 0, 0.0, False
 
     def stood(self, index: int) -> None:
         """End: the cup stands again."""
+        moved = self.offset - self.landed
+        self.wander += 0.3 * (min(MOST_N * MOST_N, moved * moved) - self.wander)
+        self.landed = self.offset
         if self.pouring:  # the end was not seen
             self.add("pour_off", 0, max(0, index - 2), index, 0.0)
         self.pouring = False
@@ -293,7 +299,7 @@ class Pour:
         self.offset += by_offset * e / variance
         self.mm -= by_mass * by_mass / variance
         self.mo -= by_mass * by_offset / variance
-        self.oo += 1e-6 * self.frame_s - by_offset * by_offset / variance
+        self.oo += self.wander * self.frame_s / FLIGHT_S - by_offset * by_offset / variance
         self.noise2 = max(1e-9, self.noise2 + (min(e * e, 9.0 * self.noise2) - self.noise2) * self.frame_s)
         self.slow += (e - self.slow) * self.frame_s / 0.1
         colour = self.slow * self.slow * (0.2 / self.frame_s - 1.0) / self.noise2  # 1 for white noise

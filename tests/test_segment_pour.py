@@ -75,6 +75,14 @@ def test_a_load_cell_that_drifts_does_not_move_the_end_of_a_pour():
     assert max(errors_s) < 0.12, errors_s
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+def test_no_pour_begins_upright(seed):
+    """With a zero that has drifted, a cup that turns back seems to lose liquid."""
+    rows, truth = cup_that_pours(0.5, seed=seed, cycles=12, drift_n=0.1)
+    kinds = [str(kind) for kind in segment.segment_cup(rows, RATE_HZ)["kind"] if str(kind).startswith("pour")]
+    assert kinds == [kind for kind, _ in truth]
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_filling_is_not_noise(seed):
     """A cup that is filled in half a second and lifted again at once is still seen whenever it stands."""

@@ -26,6 +26,7 @@ static const double FLIGHT_S = 10.0;       /* a flight lasts about so long */
 static const double MOST_N = 0.3;          /* an offset wanders no further in it */
 static const double WIDE_DEG[2] = {1.0, 2.0}; /* how closely a boundary follows the tilt: end, begin */
 static const double ANY_S = 0.75;          /* within about this a boundary comes that does not follow the tilt */
+static const double UPRIGHT_DEG = 10.0;    /* but no flow begins below this, unless the cup is full */
 static const double SURE_S = 0.1, WAIT_S = 0.14, CLOSE_S = 0.04;
 static const double STILL[2] = {0.03, 0.02}; /* end, begin: told when "not yet" is less likely */
 
@@ -160,7 +161,7 @@ static double likely(double x)
 
 /* The chances of a boundary before the load is asked, for a row of frames. */
 typedef struct chance {
-    double any;                         /* in each frame, whatever the tilt */
+    double any[DK_POUR_FRAMES + 1];     /* in this frame, whatever the tilt */
     double tilted[DK_POUR_FRAMES + 1];  /* because the tilt passes the brim in this frame */
     double beyond[DK_POUR_FRAMES + 1];  /* the tilt there, in degrees beyond the limit */
     double none;                        /* not yet */
@@ -171,7 +172,6 @@ static void expect(const dk_pour *p, int64_t first, int64_t last, int side, doub
 {
     const dk_brim *b = &p->brim[side > 0];
     double wide = WIDE_DEG[side > 0], left = 1.0, tilt = tilt_deg(p, first), before = tilt - limit;
-    c->any = (1.0 - b->trust) * p->frame_s / ANY_S;
     for (int64_t k = first; k <= last; k++) {
         tilt = tilt_deg(p, dk_sooner(k, p->frames - 1));
         if (side < 0)
@@ -180,6 +180,7 @@ static void expect(const dk_pour *p, int64_t first, int64_t last, int side, doub
         double passed = 0.3989 / wide * likely(off * off) * dk_larger(0.0, side * (now - before));
         passed = dk_smaller(passed, left), left -= passed;
         c->tilted[k - first] = b->trust * passed, c->beyond[k - first] = middle;
+        c->any[k - first] = side > 0 && tilt < UPRIGHT_DEG ? 0.0 : (1.0 - b->trust) * p->frame_s / ANY_S;
         before = now;
     }
     c->none = b->trust * left + (1.0 - b->trust);
@@ -209,7 +210,7 @@ static edge find_edge(const dk_pour *p, int64_t from, int64_t to, int64_t first,
     double none = side > 0 ? c->none * likely(most) : 0.0;
     for (int64_t at = first; at <= last; at++) {
         int64_t k = at - first;
-        double before = at == to ? c->none : c->any + c->tilted[k], sum = 0.0;
+        double before = at == to ? c->none : c->any[k] + c->tilted[k], sum = 0.0;
         for (int j = 0; j < (at == to ? 1 : SPANS); j++) {
             const flow *one = &tried[k][j];
             if (one->gain < 0.0)

@@ -31,6 +31,7 @@ OFFSET_N = 0.02  # the offset moves with the tilt by about this
 FLIGHT_S, MOST_N = 10.0, 0.3  # how long a flight lasts, about, and how far an offset wanders in it at most
 WIDE_DEG = {-1: 1.0, 1: 2.0}  # how closely a boundary follows the tilt
 ANY_S = 0.75  # within about this a boundary comes that does not follow the tilt
+UPRIGHT_DEG = 10.0  # but no flow begins below this, unless the cup is full
 SURE_S, WAIT_S, CLOSE_S = 0.1, 0.14, 0.04
 STILL = {-1: 0.03, 1: 0.02}  # told when "not yet" is less likely
 
@@ -57,7 +58,7 @@ class Flow(NamedTuple):
 class Chance(NamedTuple):
     """The chances of a boundary before the load is asked, for a row of frames."""
 
-    any: float  # in each frame, whatever the tilt
+    any: list[float]  # in this frame, whatever the tilt
     tilted: list[float]  # because the tilt passes the brim in this frame
     beyond: list[float]  # the tilt there, in degrees beyond the limit
     none: float  # not yet
@@ -210,7 +211,7 @@ class Pour:
     def expect(self, candidates: range, side: int, limit: float) -> Chance:
         """Return the chances; side 1 begins while the tilt rises beyond limit, -1 ends behind its crest."""
         brim, wide, left = self.brim[side], WIDE_DEG[side], 1.0
-        tilted, beyond = [], []
+        any_tilt, tilted, beyond = [], [], []
         before = self.tilt_deg(candidates[0]) - limit if candidates else 0.0
         for k in candidates:
             tilt = self.tilt_deg(min(k, self.frames - 1))
@@ -224,9 +225,10 @@ class Pour:
             left -= passed
             tilted.append(brim.trust * passed)
             beyond.append(middle)
+            upright = side > 0 and tilt < UPRIGHT_DEG
+            any_tilt.append(0.0 if upright else (1.0 - brim.trust) * self.frame_s / ANY_S)
             before = now
-        any_frame = (1.0 - brim.trust) * self.frame_s / ANY_S
-        return Chance(any_frame, tilted, beyond, brim.trust * left + (1.0 - brim.trust))
+        return Chance(any_tilt, tilted, beyond, brim.trust * left + (1.0 - brim.trust))
 
     def find_edge(
         self, first: int, stop: int, candidates: range, side: int, sums: Normal, chance: Chance
@@ -242,7 +244,7 @@ class Pour:
         best = Flow(0.0, 0.0, 0.0, 0.0)
         for k, flows in enumerate(tried):
             still = candidates[k] == stop
-            before, weight = chance.none if still else chance.any + chance.tilted[k], 0.0
+            before, weight = chance.none if still else chance.any[k] + chance.tilted[k], 0.0
             for j, one in enumerate(flows[:1] if still else flows):
                 if one is None:
                     continue

@@ -249,7 +249,11 @@ class _Note:
             kind, meta = each.trial.object, each.meta
             firmware = f"{self.word('firmware')} {meta.get('firmware', '?')}"
             calibration = f"{self.word('calibration')} {meta.get('calibration', self.word('none'))}"
-            devices[f"{kind} {meta.get('uid', '?')}, {firmware}, {calibration}"] = None
+            beside = [
+                f"{name.removesuffix('_uid')} {uid}" for name, uid in meta.items() if name.endswith("_uid")
+            ]
+            boards = " + ".join([f"{kind} {meta.get('uid', '?')}", *beside])
+            devices[f"{boards}, {firmware}, {calibration}"] = None
             sizes |= {
                 f"{name.removeprefix(f'{kind}_').removesuffix('_mm')} {text} mm": None
                 for name, text in meta.items()

@@ -114,6 +114,8 @@ def direct(recorded, scene, kinds, faults):
     for kind in kinds:
         world, load = scene.worlds[kind], recorded.streams[LOAD[kind]]
         start_s = begin_s(load, world, [TABLE[kind].index(column) for column in load.columns])
+        if load.t_s[-1] - start_s < scene.duration_s:
+            faults.append(f"the {kind} was not recorded to its end; probably this machine is too slow")
         for name, stream in recorded.streams.items():
             if name.startswith(f"{kind}/"):
                 columns = [TABLE[kind].index(column) for column in stream.columns]

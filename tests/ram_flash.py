@@ -161,6 +161,11 @@ class Files:
         with self.errors():
             return [(e.name, 0x4000 if e.type == 2 else 0x8000, 0, e.size) for e in self.fs.scandir(path)]
 
+    def statvfs(self, path: str = "/") -> tuple[int, ...]:
+        with self.errors():
+            blocks, free = self.fs.block_count, self.fs.block_count - self.fs.used_block_count
+        return (BLOCK, BLOCK, blocks, free, free, 0, 0, 0, 0, 255)
+
     def rename(self, source: str, target: str) -> None:
         with self.errors():
             self.fs.rename(source, target)

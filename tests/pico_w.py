@@ -48,18 +48,25 @@ class Caller:
         except ConnectionResetError:
             data, self.closed = b"", True
         frames, answer = self.sealed.received(self.touch(data))
-        if answer:
-            self.socket.send(answer)
+        self._send(answer)
         if not self.sealed.ready:
             return []
         if not self._known:
             self._known = True
             self.session.connected(self.now_ns)
         news = self.session.received(frames, self.now_ns)
-        if (lines := self.session.to_send(self.now_ns)) and not self.closed:
-            self.socket.send(self.sealed.seal(lines))
+        if lines := self.session.to_send(self.now_ns):
+            self._send(self.sealed.seal(lines))
         self.news += news
         return news
+
+    def _send(self, data):
+        """Send what there is; that the board has ended the connection may be noticed here first."""
+        if data and not self.closed:
+            try:
+                self.socket.send(data)
+            except (BrokenPipeError, ConnectionResetError):
+                self.closed = True
 
     def until(self, kind, most_s=4.0):
         """Go on until there is news of this kind; return it."""

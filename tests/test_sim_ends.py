@@ -31,7 +31,8 @@ MESSAGE = bytes(range(256)) * 4
 @pytest.fixture
 def board():
     scene = make_scene("coaster", "healthy", 1, length=1)
-    with VirtualBoard("coaster", scene=scene, program=ECHO, paced=True) as board:
+    board = VirtualBoard("coaster", scene=scene, program=ECHO, paced=True)
+    with board.power_on(0.5):  # by then the program has said that Ctrl-C is a byte like others
         yield board
 
 

@@ -18,6 +18,7 @@ from dexkit.store.records import Person, PersonFacts
 from dexkit.store.sealing import SealBrokenError, seal, tag, unseal
 from dexkit.store.tables import NameRow, PersonRow, TrialRow
 
+_SEALED = sql_select(col(PersonRow.person_id), col(PersonRow.facts))
 _NOTHING = b"", Person("", PersonFacts(""), datetime.min, datetime.min)
 
 
@@ -189,13 +190,12 @@ class People:
             Letters, large or small; empty for all.
         """
         with self._database.reading() as session:
-            picked = sql_select(col(PersonRow.person_id), col(PersonRow.facts))
-            sealed: list[tuple[str, bytes]] = [(row[0], row[1]) for row in session.execute(picked)]
+            sealed = [(str(row[0]), bytes(row[1])) for row in session.execute(_SEALED)]
             # Facts are sealed anew with each change: equal ones are the same, and were unsealed already.
-            new = [person for person, facts in sealed if self._known.get(person, _NOTHING)[0] != facts]
-            everyone: list[PersonRow] = list(session.exec(select(PersonRow))) if new else []
-            known = {row.person_id: self._person(row) for row in everyone if row.person_id in set(new)}
-            found = [known.get(person) or self._known[person][1] for person, _ in sealed]
+            if all(self._known.get(person, _NOTHING)[0] == facts for person, facts in sealed):
+                found = [self._known[person][1] for person, _ in sealed]
+            else:
+                found = [self._person(row) for row in session.exec(select(PersonRow))]
         self._audit.saw("people.list")
         wanted = [person for person in found if part.lower() in person.facts.pseudonym.lower()]
         return sorted(wanted, key=lambda person: person.facts.pseudonym)

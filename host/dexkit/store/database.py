@@ -18,6 +18,8 @@ from dexkit.store import files
 
 NAME = "dexkit.db"
 BUSY_S = 30.0
+#: Pages that were read once stay unsealed in memory; SQLCipher would unseal them again each time.
+CACHE_KIB = 65536
 #: Any number; whoever writes to a PostgreSQL database of dexkit takes this lock first.
 _PG_LOCK = 0x6465786B
 #: After all others, where a transaction has something to do once it is kept.
@@ -183,6 +185,7 @@ def sqlite(path: Path, key: bytes | None) -> Database:
             cursor.execute(f"PRAGMA {pragma}")
             cursor.fetchall()
         cursor.execute("PRAGMA temp_store = MEMORY")
+        cursor.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         cursor.close()
         return connection
 

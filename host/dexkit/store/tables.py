@@ -10,6 +10,7 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
 ID_LENGTH = 32
+REPEATS = ("profile_id", "hand", "mode", "verdict", "practice", "person_id", "number", "value", "trial_id")
 
 
 class Row(SQLModel, registry=registry()):
@@ -63,7 +64,8 @@ class TrialRow(Row, table=True):
         Index("ix_trials_person", "person_id", "number"),
         Index("ix_trials_person_started", "person_id", "started_at"),
         Index("ix_trials_trend", "person_id", "profile_id", "hand", "mode", "number"),
-        Index("ix_trials_profile", "profile_id", "hand", "mode", "person_id", "number"),
+        # All that comparing a clinic's own repeats needs, so that no row is looked up.
+        Index("ix_trials_repeats", *REPEATS),
     )
     trial_id: str = Field(primary_key=True, max_length=ID_LENGTH)
     number: int = Field(unique=True)

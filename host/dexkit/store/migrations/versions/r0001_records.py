@@ -68,7 +68,11 @@ def upgrade() -> None:
     op.create_index("ix_trials_person", "trials", ["person_id", "number"])
     op.create_index("ix_trials_person_started", "trials", ["person_id", "started_at"])
     op.create_index("ix_trials_trend", "trials", ["person_id", "profile_id", "hand", "mode", "number"])
-    op.create_index("ix_trials_profile", "trials", ["profile_id", "hand", "mode", "person_id", "number"])
+    op.create_index(
+        "ix_trials_repeats",
+        "trials",
+        ["profile_id", "hand", "mode", "verdict", "practice", "person_id", "number", "value", "trial_id"],
+    )
     op.create_table(
         "audit",
         sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),

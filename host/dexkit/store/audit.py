@@ -24,7 +24,7 @@ from dexkit.errors import StoreError
 from dexkit.store import files
 from dexkit.store.clock import Clock
 from dexkit.store.database import AFTER, Database
-from dexkit.store.tables import AuditRow
+from dexkit.store.tables import ACTOR_LENGTH, AuditRow
 
 ANCHOR = "audit-anchor.json"
 #: The same look again within this time is the same look.
@@ -99,9 +99,9 @@ def acting_as(actor: str) -> Iterator[None]:
 def actor() -> str:
     """Return who is at work."""
     if _actor.get():
-        return _actor.get()
+        return _actor.get()[:ACTOR_LENGTH]
     try:
-        return getpass.getuser()
+        return getpass.getuser()[:ACTOR_LENGTH]
     except (OSError, KeyError, ImportError):  # a process without a user's name
         return "unknown"
 

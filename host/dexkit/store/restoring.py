@@ -112,8 +112,7 @@ def _ring(folder: Path, beside: Path, passphrase: str, *, encrypted: bool) -> Ke
     if not here.exists() and not beside.exists():
         raise InputError(
             f"No keyring is beside the backup ({beside}), and without it nobody can read it. Name the "
-            "keyring "
-            "with --keyring."
+            "keyring with --keyring."
         )
     ring = Keyring.load(here if here.exists() else beside, passphrase)
     if not here.exists():

@@ -10,6 +10,7 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
 ID_LENGTH = 32
+ACTOR_LENGTH = 128
 REPEATS = ("profile_id", "hand", "mode", "verdict", "practice", "person_id", "number", "value", "trial_id")
 
 
@@ -93,7 +94,7 @@ class AuditRow(Row, table=True):
     __table_args__ = (Index("ix_audit_subject", "subject", "number"),)
     number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     at: datetime
-    actor: str = Field(max_length=128)
+    actor: str = Field(max_length=ACTOR_LENGTH)
     action: str = Field(max_length=32)
     subject: str = Field(max_length=64)
     detail: str

@@ -23,7 +23,7 @@ from sqlmodel import Session, col, select
 from dexkit.errors import StoreError
 from dexkit.store import files
 from dexkit.store.clock import Clock
-from dexkit.store.database import AFTER, Database
+from dexkit.store.database import AFTER, IN_PARTS, Database
 from dexkit.store.tables import ACTOR_LENGTH, AuditRow
 
 ANCHOR = "audit-anchor.json"
@@ -210,7 +210,9 @@ class Audit:
         anchor = self._anchored()
         number, chain, before = 0, _START, "right"
         with self._database.reading() as session:
-            for row in session.exec(select(AuditRow).order_by(col(AuditRow.number))):
+            for row in session.exec(
+                select(AuditRow).order_by(col(AuditRow.number)), execution_options=IN_PARTS
+            ):
                 gap = row.number != number + 1
                 if gap:
                     findings.append(Finding(number + 1, _gap(number + 1, row.number - 1)))

@@ -19,7 +19,7 @@ from dexkit.store import files
 from dexkit.store.audit import Audit
 from dexkit.store.bundle import Bundle, BundleWriter, Section
 from dexkit.store.clock import Clock
-from dexkit.store.database import Database
+from dexkit.store.database import IN_PARTS, Database
 from dexkit.store.keyring import NAME, Keyring
 from dexkit.store.recordings import Recordings
 from dexkit.store.sealing import SealBrokenError, seal, unseal
@@ -164,7 +164,8 @@ class Backups:
         return Written(path, seen, damaged)
 
     def _write(self, writer: BundleWriter, session: Session) -> list[str]:
-        for entries in _in_hundreds(session.exec(select(AuditRow).order_by(col(AuditRow.number)))):
+        log = session.exec(select(AuditRow).order_by(col(AuditRow.number)), execution_options=IN_PARTS)
+        for entries in _in_lots(log):
             name = f"audit entries {entries[0].number} to {entries[-1].number}"
             self._common(writer, "audit", name, {"audit": [as_json(row) for row in entries]})
         erased = [as_json(row) for row in session.exec(select(ErasureRow))]
@@ -181,7 +182,8 @@ class Backups:
             for _ in range(2):  # small, and all trials of the person hang on it
                 self._personal(writer, "person", person.person_id, f"the person {person.person_id}", rows)
         recordings = {row.address: row for row in session.exec(select(RecordingRow))}
-        for trial in session.exec(select(TrialRow).order_by(col(TrialRow.number))):
+        trials = session.exec(select(TrialRow).order_by(col(TrialRow.number)), execution_options=IN_PARTS)
+        for trial in trials:
             recording = recordings.get(trial.recording or "")
             rows = {
                 "recordings": [] if recording is None else [as_json(recording)],
@@ -391,7 +393,7 @@ def _new_name(folder: Path, now: datetime) -> Path:
     return path
 
 
-def _in_hundreds(rows: Iterable[AuditRow]) -> Iterable[list[AuditRow]]:
+def _in_lots(rows: Iterable[AuditRow]) -> Iterable[list[AuditRow]]:
     some: list[AuditRow] = []
     for row in rows:
         some.append(row)

@@ -22,6 +22,8 @@ BUSY_S = 30.0
 CACHE_KIB = 65536
 #: Any number; whoever writes to a PostgreSQL database of dexkit takes this lock first.
 _PG_LOCK = 0x6465786B
+#: Of long tables, so many rows are in memory at a time.
+IN_PARTS = {"yield_per": 1000}
 #: After all others, where a transaction has something to do once it is kept.
 AFTER = "after"
 

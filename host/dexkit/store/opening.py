@@ -14,7 +14,7 @@ from dexkit.store import files, migrating
 from dexkit.store.audit import Audit, Finding
 from dexkit.store.backup import Backups
 from dexkit.store.clock import Clock, utc_now
-from dexkit.store.database import Database
+from dexkit.store.database import IN_PARTS, Database
 from dexkit.store.erase import Erased, Eraser
 from dexkit.store.keyring import NAME as KEYRING
 from dexkit.store.keyring import Keyring, needs_passphrase
@@ -81,7 +81,7 @@ class Store:
             added = select(AuditRow).where(col(AuditRow.action).in_(("trial.add", "trial.correct")))
             for entry in session.exec(added):
                 noted[entry.detail] = (entry.number, entry.subject)
-            for row in session.exec(select(TrialRow)):
+            for row in session.exec(select(TrialRow), execution_options=IN_PARTS):
                 number, person = noted.pop(row.trial_id, (0, ""))
                 try:
                     self.trials.unsealed(row)

@@ -411,5 +411,7 @@ def test_paired_at_a_virtual_port_and_recorded_over_tcp(tmp_path):
         [done] = record([Plug(url)], tmp_path / "out.mcap", seconds=2.0)
         assert done.samples_lost == 0
         stream = read(done.path).streams["coaster/load"]
-        assert len(stream.t_s) > 100  # how many there are in two seconds is the machine's affair
+        # How far a busy machine gets in two seconds is its own affair; what it got to is there, all of it.
+        assert done.seconds > 0.3
+        assert len(stream.t_s) == pytest.approx(320 * done.seconds, abs=64)
         assert np.allclose(np.diff(stream.t_s), 1 / 320, atol=1e-3)

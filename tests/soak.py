@@ -365,7 +365,7 @@ def pull_kit(times):
     print(
         f"{len(seconds)} unplugs: samples again after {np.median(seconds):.2f} s (median), "
         f"{max(seconds):.2f} s (longest), {late} later than {AGAIN_WITHIN_S:g} s; {len(anew_s)} with the "
-        f"power: {max(anew_s):.2f} s (longest, the board's start included): {total}"
+        f"power: {max(anew_s, default=0.0):.2f} s (longest, the board's start included): {total}"
     )
     return total.sound and not late
 

@@ -53,15 +53,6 @@ def cheap_passphrases():
     keyring.ARGON2 = {"iterations": 1, "lanes": 1, "memory_cost": 8}
 
 
-@pytest.fixture(scope="session")
-def pg_server():
-    """A server for all tests of a session; skips where the machine has none."""
-    if postgres.binaries() is None:
-        pytest.skip("no PostgreSQL server is installed")
-    with postgres.server() as (folder, data):
-        yield folder, data
-
-
 class Place:
     """Where records are, and how they are opened."""
 

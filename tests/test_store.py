@@ -23,13 +23,12 @@ from .records import (
     cheap_passphrases,
     facts,
     fill,
-    pg_server,
     place,
     recorded,
     state,
 )
 
-__all__ = ["cheap_passphrases", "pg_server", "place"]
+__all__ = ["cheap_passphrases", "place"]
 
 
 def one_line(error):

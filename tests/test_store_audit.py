@@ -8,9 +8,9 @@ import pytest
 from dexkit import store
 from dexkit.store import PersonFacts, acting_as
 
-from .records import Clock, cheap_passphrases, facts, fill, pg_server, place
+from .records import Clock, cheap_passphrases, facts, fill, place
 
-__all__ = ["cheap_passphrases", "pg_server", "place"]
+__all__ = ["cheap_passphrases", "place"]
 
 ENTRIES = 24
 

@@ -10,10 +10,10 @@ from dexkit.errors import InputError, StoreError
 from dexkit.store import PersonFacts, files
 
 from . import postgres
-from .records import PASSPHRASE, cheap_passphrases, facts, fill, pg_server, place, recorded, state
+from .records import PASSPHRASE, cheap_passphrases, facts, fill, place, recorded, state
 from .store_damage import Victim, sweep
 
-__all__ = ["cheap_passphrases", "pg_server", "place"]
+__all__ = ["cheap_passphrases", "place"]
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ from dexkit import store
 from dexkit.errors import InputError, StoreError
 from dexkit.store import PersonFacts
 
-from .records import PASSPHRASE, cheap_passphrases, facts, fill, pg_server, place, recorded
+from .records import PASSPHRASE, cheap_passphrases, facts, fill, place, recorded
 
-__all__ = ["cheap_passphrases", "pg_server", "place"]
+__all__ = ["cheap_passphrases", "place"]
 
 CANARY = "Xq7canary"
 

@@ -1,6 +1,7 @@
 """The page of a recording: what it must say, and that it stands alone."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -139,3 +140,14 @@ def test_every_measure_says_what_it_is():
         assert re.fullmatch(r"[a-z]+\.[a-z0-9_]+", measure.id)
         assert measure.definition().endswith(".")
         assert measure.source
+
+
+@pytest.mark.parametrize(("first", "rows", "drawn"), [(1000, 6, True), (-6, 6, False), (-40, 40, True)])
+def test_a_gap_is_drawn_but_not_the_uneven_ends_of_a_recording(first, rows, drawn):
+    whole = recording("pegboard")
+    contacts = whole.streams["pegboard/contacts"]
+    kept = np.ones(len(contacts.t_s), bool)
+    kept[first : first + rows or None] = False
+    cut = replace(contacts, t_s=contacts.t_s[kept], values=contacts.values[kept])
+    text = page(score(Recording("pegboard", whole.meta, {**whole.streams, cut.name: cut})), "test.mcap")
+    assert ("not measured" in text) == drawn

@@ -129,13 +129,18 @@ def hold_last(values: NDArray[np.float32], missing: NDArray[np.intp]) -> None:
     values[missing] = values[np.where(begun > 0, begun - 1, edges[1])]
 
 
+# The streams of one board end up to a block apart: that is where the recording ends, nothing was lost.
+EDGE_S = 0.1
+
+
 def lost_bands(take: Take, shortest_s: float = 0.02) -> list[Band]:
-    """Return the stretches where samples are missing for at least this long."""
+    """Return the stretches where samples are missing for at least this long, the uneven edges left out."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], take.missing, [False]])))
+    last = len(take.missing)
     return [
         Band(take.t0_s + first / take.rate_hz, take.t0_s + end / take.rate_hz, "lost", "not measured")
         for first, end in edges.reshape(-1, 2).tolist()
-        if end - first >= shortest_s * take.rate_hz
+        if end - first >= (EDGE_S if first == 0 or end == last else shortest_s) * take.rate_hz
     ]
 
 

@@ -49,9 +49,9 @@ class Act:
 
 
 ACTS = (
-    Act("pour", ("cup", "coaster"), "moderate", 4, "ftm14"),
-    Act("buttons", ("button_board",), "mild", 10),
-    Act("pegs", ("pegboard",), "mild", 3),
+    Act("pour", ("cup", "coaster"), "moderate", 57, "ftm14"),
+    Act("buttons", ("button_board",), "mild", 56),
+    Act("pegs", ("pegboard",), "mild", 32),
 )
 
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 LIFT, PUT, BUMP, FAILED = 1, 2, 5, 6
 MASK = 4095
 QUARTER = (0.25, 0.32635, 0.35944, 0.37857)
-PART, LEAST_N = 0.65, 0.05
+PART, LEAST_N, MOST_NOISE = 0.65, 0.05, 0.03
 BOUNCE_S, BUMP_S, LIGHT_N, DRIFT_N_S = 0.08, 0.3, 0.75, 0.03
 REACH = 4024  # samples back that the ring surely holds
 
@@ -223,8 +223,8 @@ def contacts(table: NDArray[np.float32], rate: float) -> NDArray[np.int64]:
                 if abs(off) <= band:
                     zero += clip(pace * off, drift_most)
                     level = (1.0 - pace) * level + pace * y
-                    noise = (1.0 - noise_share) * noise + noise_share * abs(off)
                     weight = max(LEAST_N, level - zero)
+                    noise = min((1.0 - noise_share) * noise + noise_share * abs(off), MOST_NOISE * weight)
                     continue
                 begin, total, size, in_air = i, 0.0, 0.0, 0.0
             total += off

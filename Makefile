@@ -18,7 +18,7 @@ $(VENV)/.base: $(BIN)/python pyproject.toml $(CORE)
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.base
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,flash,postgres,store]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,engineer,postgres,store]'
 	@touch $@
 
 # Node's packages for the outer rings; without a network their tests say so and are skipped.

@@ -28,23 +28,25 @@ MAY_IMPORT = {
     "protocol": set(),
     "hardware": {"protocol"},
     "segment": {"protocol"},
-    "recording": {"protocol"},
+    "recording": {"kit_files", "protocol"},
     "link": {"hardware", "recording", "protocol"},
     "score": {"segment", "recording", "link", "protocol"},
     "assess": {"store", "score", "segment", "recording", "link", "hardware", "protocol"},
     "store": {"recording", "protocol"},
     "report": {"score", "segment", "recording", "protocol"},
-    "bench": {"link", "hardware", "protocol"},
+    "bench": {"score", "segment", "recording", "link", "hardware", "protocol"},
     "sim": {"recording", "hardware", "protocol"},
     "demo": {"report", "score", "segment", "recording", "link", "protocol", "sim"},
     "demo_tests": {"assess", "link", "sim"},
+    "demo_bench": {"bench", "link", "sim"},
+    "cli_bench": {"bench", "demo_bench", "link"},
     "cli_records": {"store"},
     "cli_test": {"cli_records", "demo_tests", "assess", "score", "recording", "link"},
     "cli": {
+        "cli_bench",
         "cli_records",
         "cli_test",
         "demo",
-        "bench",
         "report",
         "score",
         "segment",
@@ -152,7 +154,7 @@ def test_every_dependency_is_explained_and_no_other():
     wanted = [*project["build-system"]["requires"], *project["project"]["dependencies"]]
     for extra in project["project"]["optional-dependencies"].values():
         wanted += extra
-    names = {re.split(r"[<>=~[]", requirement)[0] for requirement in wanted}
+    names = {re.split(r"[<>=~[]", requirement)[0] for requirement in wanted} - {"dexkit"}
     npm = json.loads((HOST / "sim/engines/js/package.json").read_text(encoding="utf-8"))
     names |= {f"{name} (npm)" for name in npm["dependencies"]}
     page = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")

@@ -12,8 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.progress import Progress
 
-from dexkit import cli_records, cli_test
-from dexkit.bench.flash import flash
+from dexkit import cli_bench, cli_records, cli_test
 from dexkit.demo import demonstrate
 from dexkit.errors import DexkitError, InputError
 from dexkit.link import progress
@@ -25,6 +24,7 @@ from dexkit.link.track import Track
 from dexkit.protocol.dump import dump
 from dexkit.protocol.frames import decode
 from dexkit.recording import read, recover
+from dexkit.recording.calibration import chosen
 from dexkit.recording.foreign import import_csv
 from dexkit.recording.words import in_words, losses_in_words
 from dexkit.report.page import write_page
@@ -44,6 +44,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.add_typer(cli_bench.app)
 app.add_typer(cli_records.app)
 app.add_typer(cli_test.app)
 
@@ -126,12 +127,15 @@ def score_recording(
     file: File,
     as_json_text: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
     page: Annotated[Path | None, typer.Option(help="write a page (.html) to look at")] = None,
+    calibration: Annotated[
+        str, typer.Option(help="a calibration's file or id, or nominal [the one that was in force]")
+    ] = "",
 ) -> None:
     """Score a recording: what was done, how long it took, how steadily.
 
     Exit code 0: scored; 3: scored, but the file was damaged and something may be missing; 2: not scored.
     """
-    result = score_file(file)
+    result = score_file(file, chosen(calibration) if calibration else None)
     if page is not None:
         save(lambda: write_page(result, file.name, page), page)
     if as_json_text:
@@ -256,33 +260,6 @@ def record_live(
     for done in files:
         print(f"{done.path}: {done.words()}")
     if any(done.samples_lost for done in files):
-        raise typer.Exit(3)
-
-
-@app.command("flash")
-def flash_board(
-    port: Annotated[str, typer.Argument(help="/dev/ttyACM0, COM3, socket://, sim:pegboard")],
-    object_kind: Annotated[
-        str | None, typer.Option("--object", help="what the board is in [as it was told before]")
-    ] = None,
-    anyway: Annotated[bool, typer.Option(help="keep it although its self-test finds a fault")] = False,
-) -> None:
-    """Put this dexkit's application on a board; the old one is kept until the new one has proved itself.
-
-    Exit code 0: it runs and passed its self-test; 3: it runs, but a sensor is at fault; 2: it was not kept.
-    """
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("writing", total=None)
-
-        def show(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-
-        installed, proof = flash(port, object_kind, anyway=anyway, progress=show)
-    print(f"{installed.words()} The {proof.hello.object_kind} runs dexkit {proof.hello.firmware}.")
-    for fault in proof.faults:
-        print(f"dexkit: its self-test found: {fault}", file=sys.stderr)
-    if proof.faults:
         raise typer.Exit(3)
 
 

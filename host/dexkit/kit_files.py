@@ -1,5 +1,7 @@
-"""Where the kit's own files are: firmware sources and hardware files, in a checkout or an installed wheel."""
+"""Where files are: the kit's own, in a checkout or an installed wheel, and this user's settings."""
 
+import os
+import sys
 from pathlib import Path
 
 from dexkit.errors import InputError
@@ -24,3 +26,14 @@ def folder(name: str) -> Path:
         f"This installation of dexkit has no folder {name!r}. Probably the wheel was built without it. "
         f"Install dexkit again, or work in a checkout."
     )
+
+
+def config_folder() -> Path:
+    """Return where this user's settings of dexkit are."""
+    if sys.platform == "win32":
+        base = os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming"
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(base) / "dexkit"

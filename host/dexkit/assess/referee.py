@@ -12,6 +12,7 @@ from dexkit.assess.reading import ObjectReferee, Reading, Window
 from dexkit.assess.rulings import Said, rulings_of, verdict_of
 from dexkit.assess.trial import By, Mark, Ruling, Seat, Trial, Verdict
 from dexkit.errors import InputError
+from dexkit.recording.calibration import in_true_units
 from dexkit.recording.model import Recording
 from dexkit.score.take import Take, take_of
 
@@ -201,7 +202,7 @@ def referee_of(
 ) -> Referee:
     """Return a referee who has seen a recorded trial; parameters and errors as in `judge`."""
     if isinstance(recorded, Recording):
-        recorded = takes_of(recorded, profile)
+        recorded = takes_of(in_true_units(recorded), profile)
     referee = Referee(profile, seat)
     for kind, take in recorded.items():
         referee.see(kind, take)

@@ -2,13 +2,13 @@
 
 import json
 import os
-import sys
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from dexkit.errors import InputError
+from dexkit.kit_files import config_folder
 from dexkit.link.sealed import KEY_BYTES
 from dexkit.protocol.tables import NET_PORT
 
@@ -43,17 +43,6 @@ class Pair:
     def __repr__(self) -> str:
         """Return who it is, without the key."""
         return f"Pair({self.uid!r}, {self.object_kind!r})"
-
-
-def config_folder() -> Path:
-    """Return where this user's settings of dexkit are."""
-    if sys.platform == "win32":
-        base = os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming"
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
-    return Path(base) / "dexkit"
 
 
 def _file(uid: str) -> Path:

@@ -13,8 +13,9 @@ from dexkit.link.connection import Connection
 from dexkit.link.news import Attached, Block, Gap, Heartbeat, Hello, News, Reply
 from dexkit.protocol.tables import OBJECT_ID, STREAMS
 from dexkit.recording import StreamPlan, Writer, probes_plan
+from dexkit.recording.calibration import FACT, UNCALIBRATED, known
 
-#: Is told of samples that were written: stream, times from the recording's start, values in nominal units.
+#: Is told of samples that were written: stream, times from the recording's start, values in true units.
 Heard = Callable[[str, NDArray[np.float64], NDArray[np.float32]], None]
 
 
@@ -46,15 +47,17 @@ def facts(hello: Hello, prefix: str = "") -> dict[str, str]:
         "boot": str(hello.boot),
         "firmware": hello.firmware,
         "schema_hash": hello.schema,
-        "calibration": hello.calibration or "uncalibrated",
+        "calibration": hello.calibration or UNCALIBRATED,
         "sensors": json.dumps(hello.said.get("sensors") or {}, sort_keys=True),
     }
-    known = {prefix + name: text for name, text in said.items()}
+    if calibration := known(hello.calibration):
+        said[FACT] = calibration.text
+    told = {prefix + name: text for name, text in said.items()}
     if hello.object_kind in OBJECT_ID:
         for name, size in load(hello.object_kind).geometry_mm.items():
             sizes = (size,) if isinstance(size, float) else size
-            known[f"{hello.object_kind}_{name}_mm"] = " ".join(f"{each:g}" for each in sizes)
-    return known
+            told[f"{hello.object_kind}_{name}_mm"] = " ".join(f"{each:g}" for each in sizes)
+    return told
 
 
 class _StreamTrack:
@@ -81,7 +84,7 @@ class Track:
     start_ns
         The recording's start by `connection.now_ns`.
     heard
-        Is given what was written: stream, times, values.
+        Is given what was written, in true units where the calibration is known: stream, times, values.
 
     Attributes
     ----------
@@ -104,6 +107,7 @@ class Track:
         self.restarts = 0
         self.stopped = self.drained = False
         self._writer, self._heard = writer, heard
+        self._calibration = known(hello.calibration)
         self._timeline = Timeline(connection.session.clock, start_ns)
         self._probes_s = 0.0
         self._streams = {
@@ -174,6 +178,8 @@ class Track:
         stream.rows += len(t_s) - ours
         values = block.values[ours:]
         self._writer.append(block.stream, t_s[ours:], values, lost_before=lost)
+        if self._calibration is not None:
+            values = self._calibration.correct(block.stream, values)
         self._heard(block.stream, t_s[ours:], values)
 
     def _write_probes(self) -> None:

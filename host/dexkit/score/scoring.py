@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dexkit.errors import InputError
 from dexkit.recording import Recording, read
+from dexkit.recording.calibration import Calibration, calibrated, of_recording
 from dexkit.recording.words import clock_warnings, losses_in_words
 from dexkit.score.coaster import score_coaster
 from dexkit.score.force import score_force
@@ -52,28 +53,36 @@ class Result:
         return self.recording.losses.recovered
 
 
-def score_file(path: str | Path) -> Result:
-    """Score one recording; the same file always gives the same result.
+def score_file(path: str | Path, calibrations: Mapping[str, Calibration] | None = None) -> Result:
+    """Score one recording; the same file with the same calibrations always gives the same result.
+
+    Parameters
+    ----------
+    path
+        The recording.
+    calibrations
+        By object, in place of those that were in force; none at all: nominal units.
 
     Raises
     ------
     RecordingError
         When there is no such file or it is not a recording.
     InputError
-        When the recording holds nothing that can be scored.
+        When the recording holds nothing that can be scored, or a calibration is of another board.
     """
-    return score(read(path))
+    return score(read(path), calibrations)
 
 
-def score(recording: Recording) -> Result:
-    """Score a recording in memory; raise InputError when it holds nothing that can be scored."""
+def score(recording: Recording, calibrations: Mapping[str, Calibration] | None = None) -> Result:
+    """Score a recording in memory; parameters and errors as in `score_file`."""
     scorer = SCORERS.get(recording.object_kind)
     if scorer is None:
         raise InputError(
             f"A recording of {recording.object_kind!r} cannot be scored. Probably it comes from a newer "
             f"dexkit. Known are: {', '.join(SCORERS)}."
         )
-    scored = scorer(recording)
+    used = of_recording(recording) if calibrations is None else calibrations
+    scored = scorer(calibrated(recording, used))
     losses = recording.losses
     damage = losses_in_words(losses) if losses.recovered or losses.samples_lost_by_board else ()
     told = (*(line.strip() for line in damage), *clock_warnings(recording))

@@ -84,12 +84,12 @@ class Caller:
 def pair_by_hand(host, key=KEY):
     """Pair a board in virtual time and wait until it is in the network; return how it is there."""
     for part, value in (("key", key), ("ssid", b"clinic"), ("password", b"secret words")):
-        assert host.ask("pair", part, b64encode(value).decode())["ok"]
+        assert host.ask("pair", part, b64encode(value).decode(), seconds=1.0)["ok"]
     number = host.send("pair", "on")
     while not any(m.kind == "reply" and m.said["number"] == number for m in host.wait(0.1)):
         pass
     for _ in range(20):
-        state = host.ask("pair", "state")["value"]
+        state = host.ask("pair", "state", seconds=1.0)["value"]
         if state["address"]:
             return state
         host.wait(0.1)

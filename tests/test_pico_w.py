@@ -67,7 +67,8 @@ def test_samples_come_over_tcp_from_a_board_that_was_paired_over_usb(paired, cal
     assert not [n for n in caller.news if isinstance(n, Gap)]
     assert [n.sequence for n in blocks] == list(range(blocks[0].sequence, blocks[0].sequence + len(blocks)))
     assert sum(n.rows for n in blocks) > 250
-    assert blocks[-1].lost == blocks[0].lost
+    # A turn in which the radio takes a frame may last longer than a conversion: docs/link.md.
+    assert blocks[-1].lost - blocks[0].lost <= 0.01 * sum(n.rows for n in blocks)
     beat = [n for n in news if isinstance(n, Heartbeat)][-1].fields
     assert beat["free_bytes"] > LEAST_FREE_BYTES
 

@@ -16,6 +16,7 @@ from micropython import const
 _CHIPS = {"nau7802": Load, "lsm6dsox": Motion, "mcp23017": Contacts, "mpr121": Touch}
 _BYTES = {"b": 1, "B": 1, "h": 2, "H": 2, "i": 4, "I": 4}
 _AFTER = const(6000)  # bytes: what the streams need besides the samples of 20 s and the heads of their blocks
+_LESS = const(2048)  # bytes
 _LIMIT_MS = const(6000)  # for configuring one chip
 _HANGS_US = const(5000)  # a transfer takes half a millisecond; a bus that hangs may not hold up the other sensors
 
@@ -36,13 +37,18 @@ class Kit:
         del sys.modules["app.schema_table"], sys.modules["app"].schema_table
         gc.collect()
         before = gc.mem_free() - sum([hz * row_bytes for _, _, hz, row_bytes, _, _ in plan]) * 24 - _AFTER
-        try:
-            filler = bytearray(max(before, 0))
-        except MemoryError:
+        self.streams = None
+        while not self.streams:
+            # Memory has holes, which count as free: the more there are, the less may be filled.
+            try:
+                filler = bytearray(max(before, 0))
+                self.streams = [Stream(*facts) for facts in plan]
+            except MemoryError:
+                if before <= 0:
+                    raise
+                before -= _LESS
             filler = None
-        self.streams = [Stream(*facts) for facts in plan]
-        filler = None
-        gc.collect()
+            gc.collect()
         self.buses = {}
         for number, sda, scl, hz in wiring.BUSES:
             self.buses[number] = I2C(number, sda=Pin(sda), scl=Pin(scl), freq=hz, timeout=_HANGS_US)

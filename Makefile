@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORE := $(wildcard native/src/*.[ch] native/include/*.h host/build_core.py setup.py)
 
-.PHONY: help setup build test coverage lint bench fuzz damage powercut soak rings way unplugs clock-trials referee change bench-store store-damage store-power store-kills demo docs generate clean
+.PHONY: help setup build test coverage budget-trials lint bench fuzz damage powercut soak rings way unplugs clock-trials referee change bench-store store-damage store-power store-kills demo docs generate clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ coverage: $(VENV)/.dev ## run the firmware's tests on CPython; fail below 90 % o
 	$(BIN)/python -m coverage run -m pytest $(FIRMWARE_TESTS)
 	$(BIN)/python -m coverage combine
 	$(BIN)/python -m coverage report
+
+budget-trials: $(VENV)/.dev ## hold the error budget of each number against what TRIALS=100 kits scatter by
+	$(BIN)/python -m tests.budget_trials $(TRIALS)
 
 lint: $(VENV)/.dev ## check style, types and generated files
 	$(BIN)/ruff check .
@@ -100,6 +103,7 @@ way: $(VENV)/.rings ## record and score each object on each engine; compare with
 	$(BIN)/python -m tests.way
 
 UNPLUGS ?= 1000
+TRIALS ?= 100
 unplugs: $(VENV)/.dev ## pull the cable UNPLUGS=1000 times at any byte; say how soon samples flow again
 	$(BIN)/python -m tests.soak unplugs $(UNPLUGS)
 

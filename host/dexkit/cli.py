@@ -30,7 +30,7 @@ from dexkit.recording.words import in_words, losses_in_words
 from dexkit.report.page import write_page
 from dexkit.report.terminal import print_table
 from dexkit.score.rescore import dask, pool, rescore
-from dexkit.score.scoring import as_json, score_file
+from dexkit.score.scoring import as_json, score_file, with_budget
 from dexkit.sim import SEVERITIES, make_scene
 from dexkit.sim.ends import PtyEnd, SocketEnd, end_at_terminate
 from dexkit.sim.virtual import ENGINES, READY_S, VirtualBoard
@@ -135,7 +135,8 @@ def score_recording(
 
     Exit code 0: scored; 3: scored, but the file was damaged and something may be missing; 2: not scored.
     """
-    result = score_file(file, chosen(calibration) if calibration else None)
+    calibrations = chosen(calibration) if calibration else None
+    result = with_budget(score_file(file, calibrations), calibrations)
     if page is not None:
         save(lambda: write_page(result, file.name, page), page)
     if as_json_text:

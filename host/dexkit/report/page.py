@@ -14,10 +14,13 @@ from dexkit.report.words import (
     TEST_WORDS,
     WARNING_KINDS,
     certainty,
+    largest_shares,
     number,
+    plus_minus,
     unit,
     with_unit,
 )
+from dexkit.score.budget import Budget
 from dexkit.score.measure import Direction, Mark, Value
 from dexkit.score.scoring import Result
 
@@ -57,7 +60,7 @@ def page(result: Result, name: str) -> str:
             '<section aria-labelledby="seen"><h2 id="seen">What was seen</h2><figure>',
             picture(result.scored, f"Curves of {name}", _described(result)),
             f"<figcaption>{_caption(result)}</figcaption></figure></section>",
-            *_measures(result.scored.values),
+            *_measures(result.scored.values, result.budget),
             *_parts(result.scored.values),
             *_unknown(result.scored.values),
             "</main>",
@@ -141,7 +144,7 @@ def _caption(result: Result) -> str:
     return " ".join(f"<span>{shade}</span>" for shade in shades)
 
 
-def _measures(values: Sequence[Value]) -> Iterator[str]:
+def _measures(values: Sequence[Value], budget: Budget) -> Iterator[str]:
     """Yield the table of what was measured for the whole recording."""
     whole = [value for value in values if not value.part and value.value is not None]
     if not whole:
@@ -156,6 +159,9 @@ def _measures(values: Sequence[Value]) -> Iterator[str]:
         quality = f' <span class="hint" title="quality {value.quality:.2f}">{words}</span>' if words else ""
         meaning = escape(value.measure.summary())
         yield f'<tr><th scope="row">{escape(value.measure.title)}</th>'
+        if around := plus_minus(budget, value):
+            why = escape(f"k = 2, some 95 %: {largest_shares(budget, value)}")
+            quality = f' <span class="hint" title="{why}">{around}</span>{quality}'
         yield f'<td class="value">{escape(with_unit(value))}{quality}</td>'
         yield f'<td>{meaning} <span class="hint">{hint}</span></td></tr>'
     yield "</tbody></table></section>"

@@ -7,7 +7,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from dexkit.report.words import OBJECT_WORDS, number, unit, with_unit
+from dexkit.report.words import OBJECT_WORDS, number, plus_minus, unit, with_unit
+from dexkit.score.budget import Budget
 from dexkit.score.measure import Value
 from dexkit.score.scoring import Result
 
@@ -19,9 +20,11 @@ def print_table(result: Result, title: str, console: Console | None = None) -> N
     table = Table(title=f"{OBJECT_WORDS.get(kind, kind)}: {title}", title_justify="left", box=SIMPLE_HEAD)
     table.add_column("measure")
     table.add_column("value")
-    for name, text in _rows(result.scored.values):
+    for name, text in _rows(result.scored.values, result.budget):
         table.add_row(name, text)
     console.print(table)
+    if result.budget:
+        console.print("± is what the kit itself may be off by (k = 2, some 95 %).")
     unknown = merged(result.scored.values)
     if unknown:
         lacking = Table(title="Not measurable", title_justify="left", box=SIMPLE_HEAD)
@@ -34,13 +37,13 @@ def print_table(result: Result, title: str, console: Console | None = None) -> N
         console.print(f"Note: {note}", soft_wrap=True)
 
 
-def _rows(values: Sequence[Value]) -> Iterator[tuple[str, str]]:
+def _rows(values: Sequence[Value], budget: Budget) -> Iterator[tuple[str, str]]:
     """Yield title and value; the parts of one measure stand in one row."""
     for measure, group in groupby(values, key=lambda value: value.measure):
         found = list(group)
         for value in found:
             if not value.part and value.value is not None:
-                yield measure.title, with_unit(value)
+                yield measure.title, f"{with_unit(value)}  {plus_minus(budget, value)}".rstrip()
         parts = [value for value in found if value.part]
         if any(value.value is not None for value in parts):
             numbers = "  ".join(value.label.partition(":")[0] or number(value) for value in parts)

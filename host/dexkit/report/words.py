@@ -1,7 +1,9 @@
 """Plain words for what a reader sees: events, objects, numbers, parts."""
 
+import math
 from collections.abc import Mapping
 
+from dexkit.score.budget import COVERAGE, Budget, standard
 from dexkit.score.measure import Value
 
 OBJECT_WORDS: Mapping[str, str] = {
@@ -64,9 +66,13 @@ def number(value: Value) -> str:
         return "–"
     if value.measure.unit in COUNTS:
         return f"{value.value:.0f}" if value.value == round(value.value) else f"{value.value:.1f}"
-    size = abs(value.value)
-    text = f"{value.value:.{0 if size >= 100 else 1 if size >= 10 else 2}f}"
+    text = f"{value.value:.{_decimals(value.value)}f}"
     return text.replace("-", "−")
+
+
+def _decimals(size: float) -> int:
+    """Return how many decimals a number of this size is written with."""
+    return 0 if abs(size) >= 100 else 1 if abs(size) >= 10 else 2
 
 
 def unit(value: Value) -> str:
@@ -91,3 +97,22 @@ def certainty(quality: float) -> str:
     if quality >= 0.95:
         return ""
     return "fairly certain" if quality >= 0.5 else "uncertain"
+
+
+def plus_minus(budget: Budget, value: Value) -> str:
+    """Return what covers some 95 % of what the kit itself may be off by: ``± 0.8``; empty where not known."""
+    shares = budget.get(value.id)
+    if not shares or value.value is None:
+        return ""
+    size = COVERAGE * standard(shares)
+    first = 1 - math.floor(math.log10(size))  # two digits that count, but no more than the number has
+    decimals = max(0, min(first, _decimals(value.value)))
+    return f"± {math.ceil(size * 10**decimals - 1e-9) / 10**decimals:.{decimals}f}"
+
+
+def largest_shares(budget: Budget, value: Value, count: int = 3) -> str:
+    """Return in words what a number's uncertainty comes from, the largest first."""
+    shares = budget.get(value.id, ())
+    whole = sum(share.size**2 for share in shares)
+    named = [f"{share.source} {100 * share.size**2 / whole:.0f} %" for share in shares[:count] if whole > 0]
+    return ", ".join(named)

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dexkit.errors import InputError
 from dexkit.recording import Recording, read
-from dexkit.recording.calibration import Calibration, calibrated, of_recording
+from dexkit.recording.calibration import UNCALIBRATED, Calibration, calibrated, of_recording
 from dexkit.recording.words import clock_warnings, losses_in_words
+from dexkit.score.budget import Budget, budget, standard
 from dexkit.score.coaster import score_coaster
 from dexkit.score.force import score_force
 from dexkit.score.motion import score_motion
@@ -41,11 +42,14 @@ class Result:
         Values, events, traces, bands.
     notes
         What a reader must know: damage to the file, samples lost, and what the scorer found.
+    budget
+        How far each number may be off, by its id; empty where it was not asked for.
     """
 
     recording: Recording
     scored: Scored
     notes: tuple[str, ...]
+    budget: Budget = field(default_factory=dict)
 
     @property
     def recovered(self) -> bool:
@@ -89,6 +93,32 @@ def score(recording: Recording, calibrations: Mapping[str, Calibration] | None =
     return Result(recording, scored, (*told, *scored.notes))
 
 
+def with_budget(result: Result, calibrations: Mapping[str, Calibration] | None = None) -> Result:
+    """Return a result that also says how far each number may be off; it takes some thirty scorings.
+
+    Parameters
+    ----------
+    result
+        Of `score`.
+    calibrations
+        What it was scored with, as for `score`.
+    """
+    used = of_recording(result.recording) if calibrations is None else calibrations
+    kind = result.recording.object_kind
+    note = (
+        f"The {kind.replace('_', ' ')} was not calibrated, so how far its forces and angles may be off is "
+        f"not known. Calibrate it: dexkit calibrate {kind}"
+    )
+    told = (note,) if result.recording.meta.get("calibration") == UNCALIBRATED and kind not in used else ()
+    shares = budget(result.recording, used, result.scored, SCORERS[kind]) if used else {}
+    return replace(result, budget=shares, notes=(*result.notes, *told))
+
+
+def _uncertainty(result: Result, value_id: str) -> dict[str, object]:
+    shares = result.budget.get(value_id)
+    return {"standard_uncertainty": standard(shares)} if shares else {}
+
+
 def as_json(result: Result) -> str:
     """Return the score as JSON text, one line; a number that is not measurable is null and has a reason."""
     return json.dumps(as_dict(result), ensure_ascii=False, allow_nan=False)
@@ -106,6 +136,7 @@ def as_dict(result: Result) -> dict[str, object]:
                 "unit": value.measure.unit,
                 "version": value.measure.version,
                 "reason": value.reason or None,
+                **_uncertainty(result, value.id),
             }
             for value in result.scored.values
         ],

@@ -63,7 +63,7 @@ def versions(count: int, files: dict[str, bytes]) -> list[Application]:
 
 def board_with(application: Application) -> Board:
     """Return a board on which an application has proved itself, with calibration and settings."""
-    board = Board(Flash(blocks=128))
+    board = Board(Flash(blocks=212))  # a Pico W's, which has less room than a Pico's
     board.format()
     for path, data in KEPT.items():
         board.files.write(path, data)

@@ -40,7 +40,7 @@ def test_it_stands_beside_each_number():
     print_table(result, "x", console)
     poured = next(line for line in console.export_text().splitlines() if "Poured" in line)
     assert "268 g  ± 3" in poured
-    assert "some 95 %: foot_n, scale" in page(result, "x.mcap")
+    assert "some 95 %: az_ms2, scale" in page(result, "x.mcap")
     said = {measure["id"]: measure for measure in as_dict(result)["measures"]}
     assert said[moved.id]["standard_uncertainty"] == standard(result.budget[moved.id])
     assert "standard_uncertainty" not in said["pour.pours"]

@@ -18,8 +18,8 @@ class Loop:
         self.kit, self.port, self.messages, self.ticks = kit, port, messages, ticks
         self.answers, self.lights, self.rest, self.feed = answers, lights, rest, feed
         self.streams = kit.streams
-        # Chips that keep their own time first: they do not wait.
-        self._hasty = sorted(kit.streams, key=lambda stream: stream.sensors[0].pace.pin is None)
+        # Chips that keep their own time first: they do not wait. MicroPython's sort moves equals, so none are.
+        self._hasty = sorted(kit.streams, key=lambda stream: (stream.sensors[0].pace.pin is None, stream.number))
         self.host_is_there = False
         self.resent = 0
         self.quit = False

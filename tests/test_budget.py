@@ -43,7 +43,7 @@ def test_it_stands_beside_each_number():
     assert "some 95 %: az_ms2, scale" in page(result, "x.mcap")
     said = {measure["id"]: measure for measure in as_dict(result)["measures"]}
     assert said[moved.id]["standard_uncertainty"] == standard(result.budget[moved.id])
-    assert "standard_uncertainty" not in said["pour.pours"]
+    assert "standard_uncertainty" not in said["pour.count"]
 
 
 def test_without_a_calibration_nothing_is_claimed_but_that():

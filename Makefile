@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORE := $(wildcard native/src/*.[ch] native/include/*.h host/build_core.py setup.py)
 
-.PHONY: help setup build test coverage budget-trials lint bench fuzz damage powercut soak rings way unplugs clock-trials referee change bench-store store-damage store-power store-kills demo docs generate clean
+.PHONY: help setup build test coverage budget-trials lint bench fuzz damage powercut soak rings way way-of-a-test unplugs clock-trials referee change bench-store store-damage store-power store-kills demo docs generate clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -101,6 +101,9 @@ rings: $(VENV)/.rings ## run the firmware on MicroPython and an emulated Pico; w
 
 way: $(VENV)/.rings ## record and score each object on each engine; compare with the world: ten minutes
 	$(BIN)/python -m tests.way
+
+way-of-a-test: $(VENV)/.dev ## run the three usual tests with both hands from start to note; compare with the world
+	$(BIN)/python -m tests.way_of_a_test
 
 UNPLUGS ?= 1000
 TRIALS ?= 100

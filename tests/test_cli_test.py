@@ -14,6 +14,8 @@ from dexkit.assess import Trial
 from dexkit.recording import write
 from dexkit.sim import make_scene
 
+from . import way_of_a_test
+
 #: The promised error of any time.
 SAME_S = 0.02
 
@@ -45,16 +47,20 @@ def pegs(tmp_path_factory):
     return scene, f"replay:{path}?speed=fast"
 
 
-def test_the_simulated_person_does_a_test_from_start_to_note_on_virtual_boards(tmp_path):
-    done = dexkit("test", "nhpt", "--person", "demo", "--hand", "right", "--out", tmp_path)
-    assert done.returncode == 0, done.stderr
-    truths = [make_scene("pegboard", "healthy", seed).facts["total_s"] for seed in (3, 9)]
-    trials = trials_in(tmp_path)
-    assert [trial.seat.practice for trial in trials] == [True, False]
-    assert [trial.time_s for trial in trials] == pytest.approx(truths, abs=SAME_S)
-    assert all(not trial.rulings for trial in trials)
-    assert f"Trial 1: {truths[1]:.2f} s" in done.stdout
-    assert done.stdout == (tmp_path / "note.txt").read_text()
+@pytest.mark.parametrize(("test", "hand"), [("nhpt", "right"), ("buttons", "left"), ("pour", "left")])
+def test_the_simulated_person_does_a_test_from_start_to_note_on_virtual_boards(tmp_path, test, hand):
+    """One hand for each test; `make way-of-a-test` has both, and judges every recording again."""
+    note, trials = way_of_a_test.run_test(test, hand, tmp_path)
+    assert [done.trial.seat.practice for done in trials] == [True] + [False] * (3 if test == "pour" else 1)
+    for done in trials:
+        assert all(abs(ms) <= 1e3 * SAME_S for ms in done.off_ms.values()), done.off_ms
+        assert done.trial.verdict == "valid"
+        assert "live_differs" not in {ruling.rule for ruling in done.trial.rulings}
+    again, kept = way_of_a_test.judged_again(trials[-1])
+    assert again == kept
+    assert f"Trial 1: {trials[1].trial.time_s:.2f} s" in note
+    assert f"Result, {hand} hand: " in note
+    assert note == (tmp_path / "note.txt").read_text()
 
 
 def test_both_hands_with_practice_and_a_note_for_the_record(tmp_path, pegs):

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from sqlalchemy import text
 
 from dexkit import store
 
@@ -92,6 +93,8 @@ def test_what_was_changed_from_outside_ends_with_1(data):
         (("people", "add", "P-1"), "is somebody here already"),
         (("people", "add", "P-9", "--birth-year", 1066), "Nobody alive was born in 1066"),
         (("people", "show", "P-9"), "Nobody here is called"),
+        (("test", "nhpt", "--person", "P-9", "--auto"), "Nobody here is called 'P-9'"),
+        (("test", "nhpt", "--person", "P-1", "--auto"), "which hand P-1 writes with"),
         (("restore", "nothing.dexkit-backup"), "No such file or directory. Check the name."),
     ],
 )
@@ -99,3 +102,30 @@ def test_what_cannot_be_done_is_one_line(data, words, part):
     run = dexkit(data, *words, passphrase=PASSPHRASE)
     assert run.returncode == 2 and part in run.stderr
     assert run.stderr.count("\n") == 1 and "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (("people", "list"), "no records"),
+        (("people", "show", "P-1"), "no records"),
+        (("audit",), "no records"),
+        (("test", "nhpt", "--person", "P-1", "--auto"), "no records"),
+        (("people", "add", "P-9", "--birth-year", 1066), "Nobody alive was born in 1066"),
+    ],
+)
+def test_records_begin_with_a_person_and_by_no_slip(tmp_path, words, part):
+    run = dexkit(tmp_path / "records", *words)
+    assert run.returncode == 2 and part in run.stderr
+    assert run.stderr.count("\n") == 1 and not (tmp_path / "records").exists()
+
+
+def test_records_of_a_newer_version_are_refused_and_left_alone(data):
+    with store.open(data) as records, records.database.connection() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    before = {path.name: path.read_bytes() for path in data.glob("*.json")}
+    for words in (("people", "list"), ("test", "nhpt", "--person", "P-1", "--auto")):
+        run = dexkit(data, *words)
+        assert run.returncode == 2 and "newer dexkit" in run.stderr and "pip install" in run.stderr
+        assert run.stderr.count("\n") == 1
+    assert {path.name: path.read_bytes() for path in data.glob("*.json")} == before

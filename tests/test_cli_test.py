@@ -7,11 +7,14 @@ import select
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from dexkit.assess import Trial
-from dexkit.recording import write
+from dexkit.assess.profile import PROFILES
+from dexkit.recording import read, write
 from dexkit.sim import make_scene
 
 from . import way_of_a_test
@@ -172,10 +175,94 @@ def test_the_wrong_object_is_said_before_anything_is_written(tmp_path, pegs):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_damaged_profile_is_said_before_anything_is_written(tmp_path):
+    for name in ("nhpt_mathiowetz", "nhpt_msfc"):
+        text = (PROFILES / f"{name}.toml").read_text(encoding="utf-8")
+        (tmp_path / f"{name}.toml").write_text(text[:900] if name == "nhpt_mathiowetz" else text)
+    begin = (
+        f"import sys, pathlib, dexkit.assess.profile as p; p.PROFILES = pathlib.Path({str(tmp_path)!r}); "
+        "from dexkit.cli import main; sys.exit(main())"
+    )
+    words = ["test", "nhpt", "--person", "demo", "--out", str(tmp_path / "out")]
+    done = subprocess.run([sys.executable, "-c", begin, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "The file nhpt_mathiowetz.toml" in done.stderr and "Put the original back" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_recording_of_another_object_is_said(tmp_path, pegs):
+    recording = read(Path(pegs[1].removeprefix("replay:").partition("?")[0]))
+    facts = {**recording.meta, "test": "cup_pour", "seat": json.dumps({"hand": "right"})}
+    write(tmp_path / "edited.mcap", replace(recording, meta=facts))
+    done = dexkit("judge", tmp_path / "edited.mcap")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "cup_pour is done with a cup, and the recording is of a pegboard" in done.stderr
+
+
 def test_a_recording_that_is_no_test_is_said(tmp_path, pegs):
     done = dexkit("judge", pegs[1].removeprefix("replay:").partition("?")[0])
     assert done.returncode == 2
     assert "none of a test" in done.stderr
+
+
+@pytest.fixture(scope="session")
+def sittings(tmp_path_factory, pegs):
+    """Return a folder with the recordings of a whole test, and of other tests and people."""
+    folder = tmp_path_factory.mktemp("sittings")
+    for name, test, person, hand, port in (
+        ("both", "nhpt", "P7", "both", pegs[1]),
+        ("left", "nhpt", "P7", "left", pegs[1]),
+        ("right", "nhpt", "P7", "right", pegs[1]),
+        ("msfc", "nhpt_msfc", "P8", "right", pegs[1]),
+    ):
+        facts = [
+            "--person",
+            person,
+            "--dominant",
+            "right",
+            "--no-store",
+            "--hand",
+            hand,
+            "--out",
+            folder / name,
+        ]
+        assert dexkit("test", test, *facts, "--port", port, "--auto").returncode == 0
+    return folder
+
+
+def test_the_recordings_of_a_test_are_judged_in_the_order_in_which_they_were_done(sittings):
+    done = dexkit("judge", *sorted((sittings / "both").glob("*.mcap")))
+    assert done.returncode == 0, done.stderr
+    assert [line.partition(":")[0] for line in done.stdout.splitlines()] == [
+        "right hand, For practice",
+        "right hand, Trial 1",
+        "left hand, For practice",
+        "left hand, Trial 1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        (
+            ("both/*right-trial1", "both/*left-practice1"),
+            "trial 1 with the right hand, where practice 1 with",
+        ),
+        (
+            ("both/*right-*", "both/*left-trial1"),
+            "where practice 1 with the left hand or trial 1 with the right",
+        ),
+        (("left/*", "right/*"), "practice 1 with the left hand, where practice 1 with the right hand"),
+        (("right/*", "msfc/*"), "nhpt_msfc by P8, and"),
+    ],
+)
+def test_a_trial_out_of_order_is_said_in_one_line(sittings, files, says):
+    """A timed trial before its practice, a hand before its turn, a recording of another person or test."""
+    found = [path for pattern in files for path in sorted(sittings.glob(f"{pattern}.mcap"))]
+    done = dexkit("judge", *found)
+    assert done.returncode == 2, done.stdout
+    assert says in done.stderr and done.stderr.count("\n") == 1
+    assert done.stdout == ""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo terminals are of POSIX")

@@ -4,12 +4,15 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
+
+from dexkit.errors import InputError
 
 if TYPE_CHECKING:  # records need packages of their own; the other commands work without them
     from dexkit.store import Store
@@ -43,11 +46,16 @@ def passphrase(folder: Path, *, always: bool = False) -> str:
 
 
 @contextlib.contextmanager
-def opened(data: Path | None) -> Iterator["Store"]:
-    """Open the records that the options name, and say what a crash has left."""
+def opened(data: Path | None, *, new: bool = False) -> Iterator["Store"]:
+    """Open the records that the options name, and say what a crash has left; `new` ones are made."""
     from dexkit import store
 
     folder = data or store.data_folder()
+    if not new and not store.are_in(folder):
+        raise InputError(
+            f"There are no records in {folder}. Probably they are in another folder: name it with --data. Or "
+            "begin with the first person: dexkit people add PSEUDONYM"
+        )
     url = os.environ.get("DEXKIT_DATABASE_URL", "")
     with store.open(folder, passphrase(folder), database_url=url) as records:
         for sentence in records.unfinished:
@@ -68,12 +76,12 @@ def add(
     data: Data = None,
 ) -> None:
     """Add a person."""
-    with opened(data) as records:
-        from dexkit.store import PersonFacts
+    from dexkit.store import PersonFacts
 
-        records.people.add(
-            PersonFacts(pseudonym, condition, affected, dominant, sex, birth_year, notes), name
-        )
+    facts = PersonFacts(pseudonym, condition, affected, dominant, sex, birth_year, notes)
+    facts.checked(datetime.now().year)  # before records are made for a person who cannot be
+    with opened(data, new=True) as records:
+        records.people.add(facts, name)
     print(f"{pseudonym} was added.")
 
 

@@ -11,7 +11,7 @@ import typer
 
 from dexkit import cli_records
 from dexkit.assess import Profile, Verdict, load_profile, profile_ids
-from dexkit.assess.again import judged
+from dexkit.assess.again import judged_in_turn
 from dexkit.assess.boards import boards_for
 from dexkit.assess.in_records import InRecords, patient_of
 from dexkit.assess.keeping import InFolder, Keeping, Patient
@@ -105,14 +105,19 @@ def run_test(
 
 
 @app.command("judge")
-def judge_recording(
-    file: Annotated[Path, typer.Argument(help="the recording of a trial (.mcap)")], lang: Language = "en"
+def judge_recordings(
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="the recording of a trial (.mcap); or those of a test, in their order"),
+    ],
+    lang: Language = "en",
 ) -> None:
-    """Judge a trial again from its recording, by the marks that were written into it."""
-    words, trial = load_words(lang), judged(read(file))
-    print(trial_in_words(words, trial))
-    for ruling in trial.rulings:
-        print(f"  {ruling_in_words(words, ruling)}")
+    """Judge trials again from their recordings, by the marks that were written into them."""
+    words = load_words(lang)
+    for trial in judged_in_turn({str(file): read(file) for file in files}):
+        print(trial_in_words(words, trial))
+        for ruling in trial.rulings:
+            print(f"  {ruling_in_words(words, ruling)}")
 
 
 @contextlib.contextmanager

@@ -2,12 +2,15 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any, TypeVar
 
 from dexkit.assess.live_trial import MARKS, SEAT
 from dexkit.assess.profile import load_profile
 from dexkit.assess.referee import judge
 from dexkit.assess.rulings import verdict_of
+from dexkit.assess.series import Hands, next_seats
 from dexkit.assess.trial import By, Mark, Ruling, Seat, Trial, Verdict
 from dexkit.assess.words import Words
 from dexkit.errors import InputError
@@ -19,6 +22,8 @@ SAME_S = 0.02
 #: The rule that asks which of the two holds.
 DIFFERS = "live_differs"
 
+Made = TypeVar("Made")
+
 
 def judged(recording: Recording) -> Trial:
     """Return the trial that a recording of a test holds, by the marks that were written into it.
@@ -28,15 +33,79 @@ def judged(recording: Recording) -> Trial:
     InputError
         When it is no recording of a test, or nothing in it can be judged.
     """
-    meta = recording.meta
+    seat, test = _which(recording)
+    profile = load_profile(test)
+    if recording.object_kind != profile.object:
+        raise InputError(
+            f"{test} is done with a {profile.object}, and the recording is of a {recording.object_kind}. "
+            "Probably its facts were edited. Score it: dexkit score FILE"
+        )
+    marks = _fact(recording, MARKS, "[]", lambda told: tuple(Mark(**each) for each in told))
+    return judge(recording, profile, marks, seat)
+
+
+def judged_in_turn(recordings: Mapping[str, Recording]) -> tuple[Trial, ...]:
+    """Return the trials of one test in the order in which they were done, none of them out of turn.
+
+    Parameters
+    ----------
+    recordings
+        By what to call them, in any order; one alone may be any trial.
+
+    Raises
+    ------
+    InputError
+        When one is of another test or person than those before, or another trial than the next; as in
+        `judged`.
+    """
+    in_time = sorted(recordings, key=lambda name: recordings[name].meta.get("start_ns", "").zfill(20))
+    if len(in_time) > 1:
+        _refuse_out_of_turn({name: recordings[name] for name in in_time})
+    return tuple(judged(recordings[name]) for name in in_time)
+
+
+def _refuse_out_of_turn(recordings: Mapping[str, Recording]) -> None:
+    """Refuse recordings, in order of time, that are not trial by trial what a test asks for."""
+    which = {name: _which(recording) for name, recording in recordings.items()}
+    whose = {name: f"{which[name][1]} by {each.meta.get('person')}" for name, each in recordings.items()}
+    first, *others = whose
+    if strange := [name for name in others if whose[name] != whose[first]]:
+        raise InputError(
+            f"{strange[0]} is of {whose[strange[0]]}, and {first} of {whose[first]}. Probably they are from "
+            "two folders. Name the recordings of one test by one person."
+        )
+    hands, done = {seat.hand for seat, _ in which.values()}, list[Seat]()
+    for name, (seat, test) in which.items():
+        profile = load_profile(test)
+        order = [hand for hand in Hands.of(seat).order(profile) if hand in hands]
+        may = next_seats(profile, order, done)
+        if replace(seat, role="") not in may:
+            comes = " or ".join(map(_called, may)) or "nothing"
+            raise InputError(
+                f"{name} is out of order: it is {_called(seat)}, where {comes} comes next. Probably a "
+                "recording is missing or of another day. Name all of one test, or judge this one alone."
+            )
+        done.append(seat)
+
+
+def _which(recording: Recording) -> tuple[Seat, str]:
+    """Return which trial of which test a recording is."""
+    return _fact(recording, SEAT, "", lambda told: Seat(**told)), recording.meta.get("test", "")
+
+
+def _fact(recording: Recording, name: str, missing: str, made: Callable[[Any], Made]) -> Made:
+    """Return what a fact of a test's recording holds."""
     try:
-        seat = Seat(**json.loads(meta[SEAT]))
-        marks = tuple(Mark(**each) for each in json.loads(meta.get(MARKS, "[]")))
+        return made(json.loads(recording.meta.get(name, missing)))
     except (KeyError, ValueError, TypeError):
         raise InputError(
             "The recording is none of a test: it does not say which trial it is. Score it: dexkit score FILE"
         ) from None
-    return judge(recording, load_profile(meta.get("test", "")), marks, seat)
+
+
+def _called(seat: Seat) -> str:
+    again = f", attempt {seat.attempt}" if seat.attempt > 1 else ""
+    return f"{'practice' if seat.practice else 'trial'} {seat.number} with the {seat.hand} hand{again}"
 
 
 def differences(words: Words, live: Trial, again: Trial) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """A whole test: which trial comes next, which trials count, and what they come to."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 from dexkit.assess.profile import Profile
@@ -40,6 +40,13 @@ class Hands:
         if self.affected:
             roles.append("affected" if hand == self.affected else "unaffected")
         return " ".join(roles)
+
+    @classmethod
+    def of(cls, seat: Seat) -> "Hands":
+        """Return what the hands are to the person of a trial, by the roles that it keeps."""
+        roles, other = seat.role.split(), _other(seat.hand)
+        affected = {"affected": seat.hand, "unaffected": other}.get(roles[-1] if roles else "", "")
+        return cls(other if "non_dominant" in roles else seat.hand, affected)
 
     def order(self, profile: Profile) -> tuple[str, str]:
         """Return both hands in the order of the test; unaffected first where the profile says so."""
@@ -115,6 +122,31 @@ def next_step(profile: Profile, order: Sequence[str], hands: Hands, trials: Iter
                 if tries[-1].verdict is Verdict.ANNULLED and len(tries) <= profile.fact("repeats"):
                     return Step("repeat", seat)
     return Step("done")
+
+
+def next_seats(profile: Profile, order: Sequence[str], done: Sequence[Seat]) -> tuple[Seat, ...]:
+    """Return which trials may come next, whatever was ruled: the first not done yet, or the last one again.
+
+    Parameters
+    ----------
+    profile
+        What is done.
+    order
+        The hands to test, in their order.
+    done
+        The trials so far, in the order in which they were done.
+    """
+    places = [
+        Seat(hand, "", number, practice)
+        for hand in order
+        for practice in (True, False)
+        for number in range(1, profile.fact("practice" if practice else "timed") + 1)
+    ]
+    were = {(seat.hand, seat.practice, seat.number) for seat in done}
+    found = [seat for seat in places if (seat.hand, seat.practice, seat.number) not in were][:1]
+    if done and not done[-1].practice and done[-1].attempt <= profile.fact("repeats"):
+        found.append(replace(done[-1], role="", attempt=done[-1].attempt + 1))
+    return tuple(found)
 
 
 def counting(profile: Profile, trials: Iterable[Trial], hand: str) -> tuple[Trial, ...]:

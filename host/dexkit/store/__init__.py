@@ -13,7 +13,7 @@ except ImportError as error:
 from dexkit.store.audit import Entry, Finding, acting_as
 from dexkit.store.backup import Check, Written, check
 from dexkit.store.erase import Erased
-from dexkit.store.opening import Store, ask_passphrase, data_folder, open
+from dexkit.store.opening import Store, are_in, ask_passphrase, data_folder, open
 from dexkit.store.recordings import Running
 from dexkit.store.records import Activity, Person, PersonFacts, Trial, TrialFacts
 from dexkit.store.restoring import Restored, restore
@@ -33,6 +33,7 @@ __all__ = [
     "TrialFacts",
     "Written",
     "acting_as",
+    "are_in",
     "ask_passphrase",
     "check",
     "data_folder",

@@ -238,6 +238,17 @@ def data_folder() -> Path:
     return Path(base) / "dexkit"
 
 
+def are_in(folder: Path) -> bool:
+    """Return whether there are records in a folder, whole or not.
+
+    Parameters
+    ----------
+    folder
+        To look into; nothing in it is touched.
+    """
+    return any((folder / name).exists() for name in (KEYRING, databases.NAME, RESTORING))
+
+
 def ask_passphrase(folder: Path) -> bool:
     """Return whether the records of a folder need a passphrase; raise where it cannot be known.
 

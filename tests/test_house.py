@@ -40,7 +40,7 @@ MAY_IMPORT = {
     "demo_tests": {"assess", "link", "sim"},
     "demo_bench": {"bench", "link", "sim"},
     "cli_bench": {"bench", "demo_bench", "link"},
-    "cli_records": {"store"},
+    "cli_records": {"assess", "store"},
     "cli_test": {"cli_records", "demo_tests", "assess", "score", "recording", "link"},
     "cli": {
         "cli_bench",

@@ -11,7 +11,9 @@ import pytest
 
 from dexkit.assess import Trial, load_profile
 from dexkit.assess.again import judged
+from dexkit.assess.keeping import InFolder, Patient
 from dexkit.assess.runner import Runner
+from dexkit.assess.series import Hands
 from dexkit.assess.therapist import Therapist
 from dexkit.assess.words import load_words
 from dexkit.errors import DexkitError, InputError
@@ -22,7 +24,7 @@ from dexkit.sim import make_scene
 pytest.importorskip("sqlmodel", reason="records need the extra `store`")
 
 from dexkit import store as records
-from dexkit.assess.in_records import InRecords, patient_of
+from dexkit.assess.in_records import InRecords, keep_left_behind, patient_of
 
 
 @pytest.fixture(scope="module")
@@ -130,3 +132,93 @@ def go_and_seconds(folder):
         if "marks" in found.meta and end_s > 4.0:
             return end_s
     return None
+
+
+@pytest.fixture(scope="module")
+def over(board, tmp_path_factory):
+    """Return the recording of a trial that was over: the last file of a test without records."""
+    folder = tmp_path_factory.mktemp("over")
+    patient = Patient("P-017", Hands("right", "left"))
+    profile, ports = load_profile("nhpt_nih"), [Plug(f"replay:{board}?speed=fast")]
+    keeping, words = InFolder(folder, patient), load_words("en")
+    runner = Runner(
+        profile, patient, ("right",), lambda seat: ports, keeping, words, lambda s: None, Therapist()
+    )
+    assert [trial.completed for trial in runner.run()] == [True, True]
+    return folder / "nhpt_nih-right-trial1.mcap"
+
+
+@pytest.fixture
+def leave(clinic):
+    """Return what leaves a recording behind, as a process does that dies."""
+
+    def left(content):
+        running = clinic.recordings.start(clinic.people.find("P-017").id)
+        running.path.write_bytes(content)
+        clinic.recordings.let_go()
+        return running
+
+    return left
+
+
+def dexkit(store, *words):
+    command = [sys.executable, "-m", "dexkit", *map(str, words)]
+    environment = {**os.environ, "DEXKIT_DATA": str(store.folder), "COLUMNS": "150"}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+@pytest.mark.parametrize(("answer", "verdict"), [("", "ask"), ("counts", "valid"), ("does_not", "annulled")])
+def test_a_trial_that_was_over_when_all_broke_off_counts_by_the_therapists_word(
+    clinic, leave, over, answer, verdict
+):
+    running = leave(over.read_bytes())
+    trial = keep_left_behind(clinic, clinic.recordings.left_behind()[0], answer)
+    (row,) = clinic.trials.of(running.person)
+    assert (row.id, row.verdict, row.completed) == (running.trial, verdict, True)
+    assert trial == Trial.from_json(clinic.trials.outcome(row.id)[0])
+    assert trial.time_s == row.value == judged(read(over)).time_s
+    assert trial.rulings[0].rule == "recovered"
+    assert abs(row.started_at - datetime.now(UTC)) < timedelta(minutes=10)
+    assert clinic.recordings.read(row.recording) == over.read_bytes()
+    counted = clinic.trials.trend(running.person, row.profile_id, "right", row.mode)
+    assert [each.id for each in counted] == ([row.id] if verdict == "valid" else [])
+    assert clinic.recordings.left_behind() == [] and clinic.verify() == []
+
+
+def test_a_trial_that_was_not_over_never_counts(clinic, leave, over):
+    content = over.read_bytes()
+    running = leave(content[: len(content) // 2])
+    (left,) = clinic.recordings.left_behind()
+    with pytest.raises(InputError, match="cannot count"):
+        keep_left_behind(clinic, left, "counts")
+    assert clinic.trials.of(running.person) == [] and clinic.recordings.left_behind() == [left]
+    keep_left_behind(clinic, left)
+    (row,) = clinic.trials.of(running.person)
+    assert (row.verdict, row.completed, row.value) == ("annulled", False, None)
+    assert clinic.recordings.recording(row.recording).streams
+
+
+def test_what_was_left_is_shown_and_kept_by_command(clinic, leave, over):
+    number = leave(over.read_bytes()).trial[:8]
+    assert number in dexkit(clinic, "people", "show", "P-017").stdout
+    listed = dexkit(clinic, "recordings", "list").stdout
+    assert number in listed and "P-017" in listed and "right hand, Trial 1" in listed
+    kept = dexkit(clinic, "recordings", "keep", number)
+    assert kept.returncode == 3 and "Broken off, and recovered: Your word is needed" in kept.stdout
+    assert dexkit(clinic, "recordings", "list").stdout == "Nothing was left behind.\n"
+
+
+def test_what_was_left_is_discarded_for_a_reason_that_the_audit_log_keeps(clinic, leave):
+    running = leave(b"no recording")
+    for words in (["keep"], ["discard", "--reason", "he was tired"]):
+        refused = dexkit(clinic, "recordings", words[0], running.trial, *words[1:])
+        assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert len(clinic.recordings.left_behind()) == 1
+    done = dexkit(clinic, "recordings", "discard", running.trial[:6], "--reason", "damaged")
+    assert done.returncode == 0, done.stderr
+    assert clinic.recordings.left_behind() == [] and not running.path.exists()
+    noted = [entry for entry in clinic.audit.entries(20) if entry.action == "recording.discard"]
+    assert [(entry.subject, entry.detail) for entry in noted] == [
+        (running.person, f"{running.trial} damaged")
+    ]
+    assert clinic.verify() == []

@@ -321,7 +321,7 @@ def test_what_a_crash_left_of_a_trial_is_offered_and_what_runs_is_not(tmp_path):
         assert other.recordings.left_behind() == []
         gone = records.recordings.start(person)
         gone.path.write_bytes(b"other half")
-        records.recordings.discard(gone)
+        records.recordings.discard(gone, "no_trial")
         assert records.audit.entries(1)[0].action == "recording.discard"
         assert not list((tmp_path / "running").iterdir())
 

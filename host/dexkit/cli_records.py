@@ -1,10 +1,10 @@
-"""The commands for records: people, backup, restore, audit. They parse, call the store, and print."""
+"""The commands for records, from people to audit: they parse, call the store, and print."""
 
 import contextlib
 import os
 import sys
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,18 +12,21 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from dexkit.errors import InputError
+from dexkit.errors import DexkitError, InputError
 
 if TYPE_CHECKING:  # records need packages of their own; the other commands work without them
-    from dexkit.store import Store
+    from dexkit.store import Running, Store
 
 app = typer.Typer()
 people = typer.Typer(help="The people whose trials are kept.", no_args_is_help=True)
 app.add_typer(people, name="people")
+recordings = typer.Typer(help="Recordings of trials that a crash broke off.", no_args_is_help=True)
+app.add_typer(recordings, name="recordings")
 
 Data = Annotated[
     Path | None, typer.Option("--data", envvar="DEXKIT_DATA", help="folder of the records [this user's own]")
 ]
+Left = Annotated[str, typer.Argument(help="the number that `dexkit recordings list` shows, or its beginning")]
 Pseudonym = Annotated[str, typer.Argument(help="under which the person is known here, as in P-017")]
 
 
@@ -130,7 +133,7 @@ def show(pseudonym: Pseudonym, data: Data = None) -> None:
         when = f"{trial.started_at:%Y-%m-%d %H:%M} UTC"
         print(f"{when}  {trial.profile_id} {trial.hand}{kind}: {value}, {trial.verdict}{corrects}")
     for running in left:
-        print(f"A trial was broken off; what was recorded of it is in {running.path}")
+        print(f"A trial was broken off: dexkit recordings keep {_short(running)}, or discard it")
 
 
 @people.command("erase")
@@ -153,6 +156,88 @@ def erase(
         print(f"dexkit: {sentence}", file=sys.stderr)
     if done.left:
         raise typer.Exit(3)
+
+
+@recordings.command("list")
+def list_left_behind(data: Data = None) -> None:
+    """List what crashes have left: whose, when, and which trial it was."""
+    from dexkit.assess.in_records import left_trial
+    from dexkit.assess.screens import trial_in_words
+    from dexkit.assess.words import load_words
+
+    with opened(data) as records:
+        left = records.recordings.left_behind()
+        whose = [records.people.get(running.person).facts.pseudonym for running in left]
+    table = Table("number", "person", "broken off", "what is there")
+    for running, person in zip(left, whose, strict=True):
+        when = f"{datetime.fromtimestamp(running.path.stat().st_mtime, UTC):%Y-%m-%d %H:%M} UTC"
+        try:
+            trial = left_trial(running)
+            what = f"{trial.profile}, {trial_in_words(load_words('en'), trial)}"
+        except DexkitError as error:
+            what = str(error)
+        table.add_row(_short(running), person, when, what)
+    if left:
+        Console().print(table)
+    else:
+        print("Nothing was left behind.")
+
+
+@recordings.command("keep")
+def keep_left(
+    number: Left,
+    counts: Annotated[
+        bool | None, typer.Option("--counts/--does-not-count", help="your word, where the trial was over")
+    ] = None,
+    data: Data = None,
+) -> None:
+    """Keep a recording as a trial of its person, marked as recovered.
+
+    Exit code 0: kept; 3: kept, and it needs your word before it counts.
+    """
+    from dexkit.assess import Verdict
+    from dexkit.assess.in_records import keep_left_behind
+    from dexkit.assess.screens import ruling_in_words, trial_in_words
+    from dexkit.assess.words import load_words
+
+    words, answer = load_words("en"), {None: "", True: "counts", False: "does_not"}[counts]
+    with opened(data) as records:
+        trial = keep_left_behind(records, _left(records, number), answer)
+    print(trial_in_words(words, trial))
+    for ruling in trial.rulings:
+        print(f"  {ruling_in_words(words, ruling)}")
+    if trial.verdict is Verdict.ASK:
+        raise typer.Exit(3)
+
+
+@recordings.command("discard")
+def discard_left(
+    number: Left,
+    reason: Annotated[str, typer.Option(help="no_trial, disturbed, wrong_person, damaged or not_wanted")],
+    data: Data = None,
+) -> None:
+    """Remove a recording for good; that, and why, is noted in the audit log."""
+    with opened(data) as records:
+        running = _left(records, number)
+        records.recordings.discard(running, reason)
+    print(f"{_short(running)} was discarded.")
+
+
+def _short(running: "Running") -> str:
+    """Return as much of a recording's number as a person wants to type."""
+    return running.trial[:8]
+
+
+def _left(records: "Store", number: str) -> "Running":
+    """Return the recording that was left behind under a number."""
+    found = [each for each in records.recordings.left_behind() if number and each.trial.startswith(number)]
+    if len(found) != 1:
+        many = "Several" if found else "None"
+        raise InputError(
+            f"{many} of the recordings that were left behind begin with {number!r}. Probably it is mistyped. "
+            "See `dexkit recordings list`."
+        )
+    return found[0]
 
 
 @app.command("backup")

@@ -1,4 +1,4 @@
-"""A finished trial judged again from its recording; in words where that differs from what was ruled live."""
+"""Trials judged again from their recordings; what differs from what was ruled live, and what a crash left."""
 
 import json
 from collections import Counter
@@ -21,6 +21,8 @@ from dexkit.recording import Recording
 SAME_S = 0.02
 #: The rule that asks which of the two holds.
 DIFFERS = "live_differs"
+#: The rule that asks whether a trial counts that was over when the computer broke off.
+RECOVERED = "recovered"
 
 Made = TypeVar("Made")
 
@@ -144,16 +146,48 @@ def with_differences(trial: Trial, found: tuple[str, ...]) -> Trial:
     found
         What differs.
     """
-    if not found:
-        return trial
-    rulings = tuple(ruling for ruling in trial.rulings if ruling.rule != DIFFERS)
-    at_s = trial.end_s or 0.0
-    rulings += (Ruling(DIFFERS, at_s, Verdict.ASK, By.REFEREE, "; ".join(found)),)
-    answers = [mark for mark in trial.marks if (mark.kind, mark.rule) == ("answer", DIFFERS)]
-    if answers:
+    return _asked(trial, DIFFERS, Verdict.ASK, "; ".join(found)) if found else trial
+
+
+def recovered(recording: Recording, answer: str = "") -> Trial:
+    """Return the trial of a recording that a crash has left behind, marked as such.
+
+    One that was over needs the therapist's word; one that was not does not count.
+
+    Parameters
+    ----------
+    recording
+        What is there of it.
+    answer
+        The therapist's word, ``counts`` or ``does_not``; empty for none yet.
+
+    Raises
+    ------
+    InputError
+        When nothing in it can be judged, or a trial that was not over is to count.
+    """
+    trial = judged(recording)
+    over = trial.end_s is not None
+    if answer == "counts" and not over:
+        raise InputError(
+            "The trial was not over when it broke off, so it cannot count. Keep it without that word: then "
+            "it stays as one that does not count."
+        )
+    if answer:
+        marks = (*trial.marks, Mark("answer", trial.end_s or 0.0, RECOVERED, answer))
+        trial = replace(trial, marks=marks)
+    return _asked(trial, RECOVERED, Verdict.ASK if over else Verdict.ANNULLED)
+
+
+def _asked(trial: Trial, rule: str, verdict: Verdict, reason: str = "") -> Trial:
+    """Return a trial with a ruling of ours, and with what the therapist answered to it."""
+    rulings = tuple(ruling for ruling in trial.rulings if ruling.rule != rule)
+    rulings += (Ruling(rule, trial.end_s or 0.0, verdict, By.REFEREE, reason),)
+    answers = [mark for mark in trial.marks if (mark.kind, mark.rule) == ("answer", rule)]
+    if answers and verdict is Verdict.ASK:
         said = answers[-1]
-        verdict = load_profile(trial.profile).rules[DIFFERS].answers[said.answer]
-        rulings += (Ruling(DIFFERS, said.t_s, verdict, By.THERAPIST, said.answer, len(rulings) - 1),)
+        told = load_profile(trial.profile).rules[rule].answers[said.answer]
+        rulings += (Ruling(rule, said.t_s, told, By.THERAPIST, said.answer, len(rulings) - 1),)
     return replace(trial, rulings=rulings, verdict=verdict_of(rulings))
 
 

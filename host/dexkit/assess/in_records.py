@@ -1,13 +1,15 @@
-"""Finished trials go into the records of the clinic or home."""
+"""Trials go into the records of the clinic or home: finished ones, and what a crash has left of one."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dexkit.assess.again import recovered
 from dexkit.assess.keeping import Earlier, Patient
 from dexkit.assess.series import Hands
 from dexkit.assess.trial import Seat, Trial
 from dexkit.errors import InputError
+from dexkit.recording import read
 
 if TYPE_CHECKING:  # records need packages of their own; tests run without them
     from dexkit.store import Running, Store, TrialFacts
@@ -85,19 +87,53 @@ class InRecords:
         )
 
     def _facts(self, trial: Trial, started_at: datetime) -> "TrialFacts":
-        from dexkit.store import TrialFacts
+        return _facts(self._patient.id, trial, started_at)
 
-        main = trial.main
-        return TrialFacts(
-            person=self._patient.id,
-            profile_id=trial.profile,
-            hand=trial.seat.hand,
-            mode=trial.mode,
-            practice=trial.seat.practice,
-            started_at=started_at,
-            verdict=str(trial.verdict),
-            completed=trial.completed,
-            value=None if main is None else main.value,
-            unit="" if main is None else main.unit,
-            outcome=trial.to_json(),
-        )
+
+def left_trial(running: "Running") -> Trial:
+    """Return what a recording that a crash has left would be kept as; see `keep_left_behind`."""
+    return recovered(read(running.path))
+
+
+def keep_left_behind(store: "Store", running: "Running", answer: str = "") -> Trial:
+    """Keep what a crash has left of a trial as a trial of its person, marked as recovered; return it.
+
+    Parameters
+    ----------
+    store
+        Open records.
+    running
+        One of ``store.recordings.left_behind()``.
+    answer
+        What the therapist says of it: see `again.recovered`.
+
+    Raises
+    ------
+    InputError, RecordingError
+        When nothing of it can be judged: it can still be discarded.
+    """
+    recording = read(running.path)
+    trial = recovered(recording, answer)
+    started_s = 1e-9 * int(recording.meta["start_ns"]) if "start_ns" in recording.meta else 0.0
+    started_at = datetime.fromtimestamp(started_s or running.path.stat().st_mtime, UTC)
+    store.trials.add(_facts(running.person, trial, started_at), running)
+    return trial
+
+
+def _facts(person: str, trial: Trial, started_at: datetime) -> "TrialFacts":
+    from dexkit.store import TrialFacts
+
+    main = trial.main
+    return TrialFacts(
+        person=person,
+        profile_id=trial.profile,
+        hand=trial.seat.hand,
+        mode=trial.mode,
+        practice=trial.seat.practice,
+        started_at=started_at,
+        verdict=str(trial.verdict),
+        completed=trial.completed,
+        value=None if main is None else main.value,
+        unit="" if main is None else main.unit,
+        outcome=trial.to_json(),
+    )

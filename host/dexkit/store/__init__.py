@@ -14,11 +14,12 @@ from dexkit.store.audit import Entry, Finding, acting_as
 from dexkit.store.backup import Check, Written, check
 from dexkit.store.erase import Erased
 from dexkit.store.opening import Store, are_in, ask_passphrase, data_folder, open
-from dexkit.store.recordings import Running
+from dexkit.store.recordings import REASONS, Running
 from dexkit.store.records import Activity, Person, PersonFacts, Trial, TrialFacts
 from dexkit.store.restoring import Restored, restore
 
 __all__ = [
+    "REASONS",
     "Activity",
     "Check",
     "Entry",

@@ -27,6 +27,9 @@ from dexkit.store.tables import ExportRow, PersonRow, RecordingRow, TrialRow
 
 FOLDER, RUNNING = "recordings", "running"
 _EXPORT = "export"
+#: Why a recording may be thrown away. The audit log keeps the word, and never free text, which could tell of
+#: a person.
+REASONS = ("no_trial", "disturbed", "wrong_person", "damaged", "not_wanted")
 
 
 @dataclass(frozen=True)
@@ -101,16 +104,25 @@ class Recordings:
                 found.append(_from_name(path))
         return found
 
-    def discard(self, running: Running) -> None:
+    def discard(self, running: Running, reason: str) -> None:
         """Remove a running recording, or one left behind, for good.
 
         Parameters
         ----------
         running
             The recording.
+        reason
+            One of REASONS, for the audit log.
+
+        Raises
+        ------
+        InputError
+            When the reason is none of these.
         """
+        if reason not in REASONS:
+            raise InputError(f"The reason {reason!r} is none of: {', '.join(REASONS)}. Say one of them.")
         with self._database.writing() as session:
-            self._audit.add(session, "recording.discard", running.person, running.trial)
+            self._audit.add(session, "recording.discard", running.person, f"{running.trial} {reason}")
         self.done(running)
 
     def done(self, running: Running) -> None:

@@ -31,7 +31,8 @@ WANTED = {
     "buttons_penalty": {"slip_penalty_s": 5.0},
     "cup_hold": {"act": "hold"},
     "cup_carry": {"act": "carry"},
-    "cup_pour": {"act": "pour", "target_g": 100.0},
+    "cup_pour": {"act": "pour", "target_g": 100.0, "contents": "water"},
+    "cup_pour_beads": {"act": "pour", "target_g": 100.0, "contents": "beads"},
     "cup_ftm14": {"act": "pour", "both_hands": True},
     "cup_arat2_pour": {"act": "pour", "time_limit_s": 60.0},
     "cup_drink": {"act": "lift"},
@@ -106,8 +107,7 @@ def test_a_profile_without_any_one_line_is_refused_or_still_whole(tmp_path, prof
         said = refused(damaged(tmp_path, profile_id, "\n".join(lines[:number] + lines[number + 1 :])))
         # A grade without one of its conditions is another grade; nothing else may be left out.
         in_rows = number > grades and re.match(r"(completed|within_s|least|answers)", lines[number])
-        told_only = lines[number].startswith("contents")  # what is in the cup is told, not judged
-        assert said is not None or in_rows or told_only, lines[number]
+        assert said is not None or in_rows, lines[number]
 
 
 def test_a_profile_cut_anywhere_never_raises_anything_else(tmp_path):
@@ -139,6 +139,20 @@ def test_each_damage_is_named(tmp_path, old, new, says):
     text = (PROFILES / "nhpt_ordered.toml").read_text(encoding="utf-8")
     assert old in text
     assert says in refused(damaged(tmp_path, "nhpt_ordered", text.replace(old, new)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('mode = "pour_target_beads"', 'mode = "pour_target"', "the mode 'pour_target' with beads"),
+        ('is = "beads"', 'is = "water"', "the mode 'pour_target_beads' with water"),
+        ('is = "beads"', 'is = "water_or_beads"', "contents.is = 'water_or_beads'"),
+    ],
+)
+def test_what_is_in_the_cup_is_in_the_mode_so_that_water_and_beads_share_no_trend(tmp_path, old, new, says):
+    text = (PROFILES / "cup_pour_beads.toml").read_text(encoding="utf-8")
+    assert old in text
+    assert says in refused(damaged(tmp_path, "cup_pour_beads", text.replace(old, new)))
 
 
 def test_an_unknown_test_is_refused():

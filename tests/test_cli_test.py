@@ -156,6 +156,7 @@ def test_all_tests_are_listed():
         (["nhpt", "--person", "P7", "--no-store", "--dominant", "up", "--auto"], "left or right"),
         (["nhpt", "--person", "P7"], "--auto"),
         (["nhpt_modified", "--person", "demo"], "No simulated person"),
+        (["cup_pour_beads", "--person", "demo"], "their cup holds water"),
     ],
 )
 def test_what_cannot_be_run_is_said_in_one_line(words, says, tmp_path):

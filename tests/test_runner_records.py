@@ -6,10 +6,11 @@ import signal
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from dexkit.assess import Trial, load_profile
+from dexkit.assess import Score, Seat, Trial, load_profile
 from dexkit.assess.again import judged
 from dexkit.assess.keeping import InFolder, Patient
 from dexkit.assess.runner import Runner
@@ -82,6 +83,23 @@ def test_finished_trials_and_decisions_are_in_the_records(clinic, board):
     again = InRecords(clinic, patient).earlier(profile.id, "left", profile.mode)
     assert [each.value for each in again] == [trial.time_s for trial in trials[1:]]
     assert all(datetime.now(UTC) - each.at < timedelta(hours=1) for each in again)
+
+
+def test_a_pour_of_beads_is_in_no_trend_with_one_of_water(clinic):
+    patient = patient_of(clinic, "P-017")
+    keeping = InRecords(clinic, patient)
+    made = {}
+    for place, profile in enumerate(map(load_profile, ("cup_pour", "cup_pour_beads"))):
+        overshoot = Score("pour.overshoot_g", 10.0 + place, "g", 1)
+        trial = Trial(
+            profile.id, 1, "cup", profile.mode, Seat("left"), "lift", completed=True, scores=(overshoot,)
+        )
+        keeping.keep(trial, datetime.now(UTC), Path())
+        made[profile.id] = profile.mode
+    assert len(set(made.values())) == 2
+    later = InRecords(clinic, patient)
+    found = {each: [e.value for e in later.earlier(each, "left", mode)] for each, mode in made.items()}
+    assert found == {"cup_pour": [10.0], "cup_pour_beads": [11.0]}
 
 
 def test_nobody_is_made_up(clinic):

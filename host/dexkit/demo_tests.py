@@ -56,6 +56,10 @@ def demo_boards(profile: Profile, fast: bool) -> Boards:
         raise InputError(
             f"No simulated person does {profile.id}: their pegs begin in the tray. Try nhpt_mathiowetz."
         )
+    if "contents" in profile.task and profile.fact("contents") == "beads":
+        raise InputError(
+            f"No simulated person does {profile.id}: their cup holds water. Try it with water: cup_pour."
+        )
     add_urls("dexkit.sim")
     scene, kinds = "", [profile.object]
     if profile.object == "cup":

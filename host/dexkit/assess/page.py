@@ -37,7 +37,7 @@ often as the test allows; then its number is struck out. Who cannot finish has t
 per second all the same. The rules at the pegboard are those of the Czech manual for all nine-hole tests,
 unless a test below changes one.
 
-Free, ordered, guided and modified tests never share a trend, nor do results of different tests.
+Free, ordered, guided and modified tests never share a trend, nor do water and beads, nor different tests.
 
 How one is run, key by key: [running a test](run-a-test.md).
 """

@@ -41,6 +41,9 @@ TASK: Mapping[str, Mapping[str, type]] = {
 }
 #: What can be done with the cup.
 ACTS = ("pour", "hold", "carry", "lift")
+#: What can be in the cup. Beads flow otherwise than water: a test with them has a mode of its own, which ends
+#: in this word, so that no trend has both.
+CONTENTS = ("water", "beads")
 #: Scores that no measure of one recording carries.
 OWN_SCORES = ("trial.time_s", "trial.penalty_time_s", "trial.grade")
 
@@ -291,6 +294,7 @@ class _Reader:
         needed = {"act"} if kind == "cup" else set()
         needed |= {"order"} if mode.startswith(("ordered", "guided")) else set()
         needed |= {"hold_s"} if act == "hold" else set()
+        needed |= {"contents"} if act == "pour" else set()
         needed |= (
             {"slip_penalty_s"} if isinstance(scores, list) and "trial.penalty_time_s" in scores else set()
         )
@@ -298,6 +302,11 @@ class _Reader:
             raise self.wrong(f"lacks task.{name}")
         if kind == "cup" and act not in ACTS:
             raise self.wrong(f"has act.is = {act!r} (known: {', '.join(ACTS)})")
+        contents = task["contents"].value if "contents" in task else "water"
+        if contents not in CONTENTS:
+            raise self.wrong(f"has contents.is = {contents!r} (known: {', '.join(CONTENTS)})")
+        if (contents == "beads") != mode.endswith("_beads"):
+            raise self.wrong(f"has the mode {mode!r} with {contents}: with beads it ends in _beads, else not")
         if "order" in task and sorted(map(repr, task["order"].value)) != [str(hole) for hole in range(9)]:
             raise self.wrong(f"has order.is = {list(task['order'].value)}, which is no order of holes 0 to 8")
         buttons = task["buttons"].value if "buttons" in task else (0,)

@@ -7,10 +7,12 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from dexkit.assess.profile import PROFILES, load_profile, profile_ids, read_profile, rules_of
+from dexkit.assess.profile import OWN_SCORES, PROFILES, load_profile, profile_ids, read_profile, rules_of
 from dexkit.assess.trial import MARKS, Verdict
 from dexkit.assess.words import PICTURE_NAMES, PICTURES, WORDS, languages, load_words, picture, read_words
 from dexkit.errors import InputError
+from dexkit.hardware import load
+from dexkit.score.measure import REGISTRY
 from dexkit.score.measure import Mark as Trust
 
 TEXTS = ("setup", "practice", "before", "go", "during", "switch", "after")
@@ -176,6 +178,15 @@ def wanted_words():
             if rule.answers:
                 found.add(f"rules.{rule.id}.question")
             found |= {f"rules.{rule.id}.answers.{answer}" for answer in rule.answers}
+        found |= {f"facts.{name}" for name in (*profile.facts, *profile.task)}
+        for score in profile.scores:
+            name = score if score in REGISTRY or score in OWN_SCORES else score.rpartition(".")[0]
+            found.add(f"scores.{name}")
+            if name in REGISTRY:
+                found |= {f"labels.{name}.{number}" for number in REGISTRY[name].labels}
+                found |= {f"part_names.{REGISTRY[name].part_name}"} if name != score else set()
+                unit = REGISTRY[name].unit
+                found |= {f"units.{unit}"} if unit.startswith("of ") or unit == "times" else set()
     found |= {f"verdicts.{verdict}" for verdict in Verdict}
     found |= {f"trust.{trust}" for trust in Trust}
     found |= {f"marks.{mark}" for mark in MARKS}
@@ -206,10 +217,25 @@ SHOWN = {
         "person", "result", "simulated", "size", "start_go", "start_lift", "start_rule", "start_touch",
         "stop_by_therapist", "trials", "unaffected", "unsure", "version",
     },
+    "scores": {"trial.msfc_per_s"},
+    "labels": {"pour.ftm14_class.careful", "pour.ftm14_class.normal"},
+    "objects": {"button_board", "coaster", "cup", "pegboard"},
+    "sizes": {size for kind in ("button_board", "cup", "pegboard") for size in load(kind).geometry_mm},
     "splits": {
         "fastened_s", "placed_s", "pour_off_s", "pour_on_s",
     },
 }  # fmt: skip
+
+
+def test_measures_are_called_as_in_the_report():
+    english = load_words("en").text
+    for place, text in english.items():
+        table, _, name = place.partition(".")
+        measure, _, number = name.rpartition(".")
+        if table == "scores" and name in REGISTRY:
+            assert text == REGISTRY[name].title
+        elif table == "labels" and number.isdigit():
+            assert text == REGISTRY[measure].labels[int(number)]
 
 
 @pytest.mark.parametrize("code", languages())

@@ -109,7 +109,7 @@ def test_a_trial_that_was_not_finished_leaves_the_hand_without_a_time():
 def test_a_struck_out_trial_leaves_no_mean():
     _, done = walk(MSFC, ["annulled"] * 3 + ["valid"])
     result = hand_result(MSFC, done, "right")
-    assert (result.value, result.reason) == (None, "1 of the trials do not count.")
+    assert (result.value, result.reason) == (None, "Too few trials count: 1 of 2.")
 
 
 @settings(max_examples=200, deadline=None)

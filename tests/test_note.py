@@ -1,15 +1,18 @@
 """The text for the record: what it says, and what it must not say."""
 
+import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dexkit.assess import Mark, Seat, judge, load_profile
+from dexkit.assess import Mark, Score, Seat, Trial, judge, load_profile
 from dexkit.assess.keeping import Earlier, Patient
 from dexkit.assess.note import note
+from dexkit.assess.profile import profile_ids
 from dexkit.assess.series import Hands
 from dexkit.assess.words import languages, load_words
+from dexkit.score.measure import REGISTRY
 from dexkit.sim import make_scene
 
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
@@ -72,11 +75,13 @@ def test_what_was_done_and_with_what_stands_there():
         f"{TRIAL.splits['placed_s'] - TRIAL.start_s:.2f} s). Counts.",
         "Clock started by: the first touch.",
         "pegboard e660, firmware 1.2.3, calibration c7.",
-        "hole_pitch 32 mm, peg 6.4 7 mm",
+        "distance of the holes 32 mm, peg 6.4 7 mm",
         "Mathiowetz 1985: 17.80 s (SD 2.60) for women of 55 to 59 years, right hand.",
         "read in other software, not in the paper",
         "Change: none yet, this is the first.",
-        "time_limit_s",
+        "time limit",
+        "Placing: 8.1",
+        "Pegs placed: 9 of 9; ",
         "no medical device",
     ):
         assert part in told, part
@@ -158,3 +163,49 @@ def test_a_test_whose_score_is_no_time_has_neither_norm_nor_change():
     classes = [line for line in told.splitlines() if line.startswith("Result, ")]
     assert len(classes) == 2 and all("other hand" in line for line in classes)
     assert "Change" not in told and "norm" not in told.lower().replace("normal", "")
+
+
+@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("profile_id", profile_ids())
+def test_scores_and_facts_are_called_by_words_and_never_by_their_ids(profile_id, language):
+    """Of each test: a trial whose every score has a number, and one whose scores have none."""
+    profile = load_profile(profile_id)
+    trials = []
+    for number, value in ((1, 1.0), (2, None)):
+        scores = []
+        for name in profile.scores:
+            measure = REGISTRY.get(name) or REGISTRY.get(name.rpartition(".")[0])
+            reason = "It was not seen." if value is None else "verified" if name == "trial.grade" else ""
+            scores.append(Score(name, value, measure.unit if measure else "s", 1, reason))
+        seat, start = Seat("right", number=number), profile.fact("start_rule")
+        trial = Trial(
+            profile_id, 1, profile.object, profile.mode, seat, start, 0.5, 1.0, scores=tuple(scores)
+        )
+        trials.append(replace(trial, stop_s=2.0, completed=value is not None))
+    told = text(*trials, profile=profile, language=language, meta={}).replace(profile_id, "")
+    assert "_" not in told
+    assert not re.search(r"\b(trial|pegs|buttons|pour|hold)\.", told)
+    unexplained = re.sub(r"\([^)]*\)", "", told)  # reasons are in English
+    assert language == "en" or not re.search(r"\d (of \d|times|slips|entries|yes or no)", unexplained)
+    assert told.count("(It was not seen.)") >= len(set(profile.scores) - {"trial.time_s"})
+
+
+def test_a_grade_and_a_class_say_what_they_mean():
+    sollerman, seat = load_profile("buttons_sollerman"), Seat("right")
+    grade = Score("trial.grade", 3.0, "grade", 1, "RECALLED")
+    trial = Trial(
+        "buttons_sollerman", 1, "button_board", sollerman.mode, seat, "go", 0.5, 1.0, scores=(grade,)
+    )
+    told = text(trial, profile=sollerman)
+    assert "Grade: 3, Within 40 s, or a little hard (from memory, not confirmed)" in told
+    one = load_profile("buttons_18s")
+    scores = (
+        Score("buttons.cheong_group.2", 2.0, "group", 1),
+        Score("buttons.attempts.2", 3.0, "entries", 1),
+    )
+    trial = Trial(one.id, 1, "button_board", one.mode, seat, "touch", 0.5, 1.0, scores=scores)
+    told = text(trial, profile=one, language="de")
+    assert (
+        "Gruppengrenze nach Cheong 2018 (Knopf 2): C: höchstens 18 s; Versuche an einem Knopf (Knopf 2): 3"
+        in told
+    )

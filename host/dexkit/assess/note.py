@@ -11,6 +11,7 @@ from dexkit.assess.series import both_hands, counting, ftm14_class, hand_result
 from dexkit.assess.trial import By, Score, Trial, Verdict
 from dexkit.assess.words import Words
 from dexkit.score import change, norms
+from dexkit.score.measure import REGISTRY
 from dexkit.score.reading import Audience, Result, read
 
 #: What published values of change are looked up by, for each object.
@@ -22,6 +23,8 @@ SIDES = {
     "dominant": "dominant",
     "non_dominant": "non_dominant",
 }
+#: Units that stand otherwise than they are called; those that are words are in the words, others are symbols.
+UNITS = {"1": "", "deg": "°", "slips": "", "entries": "", "class": "", "group": "", "yes or no": ""}
 #: How people who are simulated are called.
 SIMULATED = "demo"
 
@@ -76,7 +79,7 @@ class _Note:
         for hand in self.hands:
             lines += ["", *self._hand(hand)]
         if (both := both_hands(self.profile, self.trials)) is not None:
-            lines += ["", f"{self.word('both_hands')}: {self._score(both)}"]
+            lines += ["", f"{self.word('both_hands')}: {self._named(both)}"]
         return [*lines, "", *self._unsure(), *self._device(), self.word("no_device")]
 
     def _head(self) -> list[str]:
@@ -117,7 +120,7 @@ class _Note:
         if trial.stop_by is By.THERAPIST:
             line += f" {self.word('stop_by_therapist')}."
         others = [score for score in trial.scores if score.measure != "trial.time_s"]
-        scores = [f"{score.measure}: {self._score(score)}" for score in others]
+        scores = [self._named(score) for score in others]
         rulings = [f"    {ruling_in_words(words, ruling)}" for ruling in trial.rulings]
         extra = [f"    {self.word('open')}"] if trial.verdict is Verdict.ASK else []
         return [line, *([f"    {'; '.join(scores)}"] if scores else []), *rulings, *extra]
@@ -125,14 +128,32 @@ class _Note:
     def _split(self, name: str) -> str:
         return self.words.text.get(f"splits.{name}", name.removesuffix("_s"))
 
+    def _named(self, score: Score) -> str:
+        """Return a score with its plain name, and the part it is of."""
+        measure = self._measure(score)
+        part = score.measure.removeprefix(measure).removeprefix(".")
+        of = f" ({self.words[f'part_names.{REGISTRY[measure].part_name}']} {part})" if part else ""
+        return f"{self.words[f'scores.{measure}']}{of}: {self._score(score)}"
+
+    def _measure(self, score: Score) -> str:
+        """Return the id of a score's measure, without its part."""
+        whole = f"scores.{score.measure}" in self.words.text
+        return score.measure if whole else score.measure.rpartition(".")[0]
+
     def _score(self, score: Score) -> str:
-        reason = f" ({score.reason})" if score.reason else ""
-        if score.value is None:
-            return f"{self.word('not_measurable')}{reason}"
-        if score.unit == "yes or no" and score.reason:
-            return score.reason
-        unit = f" {score.unit}" if score.unit else ""
-        return f"{score.value:.4g}{unit}{reason}"
+        """Return a score's value in words, without its name."""
+        words, value = self.words, score.value
+        if value is None:
+            return self.word("not_measurable") + (f" ({score.reason})" if score.reason else "")
+        if score.measure == "trial.grade":
+            meaning = words[f"grades.{self.profile.id}.{value:.0f}"]
+            return f"{value:.0f}, {meaning} ({words[f'trust.{score.reason}']})"
+        for label in (score.reason, f"{value:.0f}"):  # what a class means; its own reason says it better
+            place = f"labels.{self._measure(score)}.{label}"
+            if place in words.text:
+                return words[place]
+        unit = words.text.get(f"units.{score.unit}", UNITS.get(score.unit, score.unit))
+        return f"{value:.4g} {unit}".strip()
 
     def _hand(self, hand: str) -> list[str]:
         """Return what a hand's trials come to, beside norms and earlier trials."""
@@ -140,9 +161,10 @@ class _Note:
         result = self._result(hand)
         if result is None:
             return [f"{label}: {self.word('no_result')}"]
-        lines = [f"{label}: {self._score(result)}"]
+        is_time = result.measure == "trial.time_s"
+        lines = [f"{label}: {self._score(result) if is_time else self._named(result)}"]
         counted = counting(self.profile, self.trials, hand)
-        if result.measure != "trial.time_s" or not counted:
+        if not is_time or not counted:
             return lines
         rule = self.word(f"start_{counted[0].start_rule}")
         lines.append(f"{self.word('start_rule')}: {rule}.")
@@ -235,7 +257,7 @@ class _Note:
         """Return the facts of the protocol that no source confirms."""
         marked: dict[str, list[str]] = {}
         for name, fact in self.profile.unsure:
-            marked.setdefault(str(fact.mark), []).append(name)
+            marked.setdefault(str(fact.mark), []).append(self.words[f"facts.{name}"])
         if not marked:
             return []
         told = [f"{self.words[f'trust.{mark}']} ({', '.join(names)})" for mark, names in marked.items()]
@@ -250,14 +272,22 @@ class _Note:
             firmware = f"{self.word('firmware')} {meta.get('firmware', '?')}"
             calibration = f"{self.word('calibration')} {meta.get('calibration', self.word('none'))}"
             beside = [
-                f"{name.removesuffix('_uid')} {uid}" for name, uid in meta.items() if name.endswith("_uid")
+                f"{self._object(name.removesuffix('_uid'))} {uid}"
+                for name, uid in meta.items()
+                if name.endswith("_uid")
             ]
-            boards = " + ".join([f"{kind} {meta.get('uid', '?')}", *beside])
+            boards = " + ".join([f"{self._object(kind)} {meta.get('uid', '?')}", *beside])
             devices[f"{boards}, {firmware}, {calibration}"] = None
             sizes |= {
-                f"{name.removeprefix(f'{kind}_').removesuffix('_mm')} {text} mm": None
+                f"{self._size(name.removeprefix(f'{kind}_').removesuffix('_mm'))} {text} mm": None
                 for name, text in meta.items()
                 if name.startswith(f"{kind}_") and name.endswith("_mm")
             }
         lines = [f"{self.word('device')}: {line}." for line in devices]
         return [*lines, f"{self.word('size')}: {', '.join(sizes)}."] if sizes else lines
+
+    def _object(self, kind: str) -> str:
+        return self.words[f"objects.{kind}"]
+
+    def _size(self, name: str) -> str:
+        return self.words.text.get(f"sizes.{name}", name.replace("_", " "))

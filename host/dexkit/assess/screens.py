@@ -33,7 +33,8 @@ class Screens:
         """Return what is shown and said before a trial; with how to set up before a hand's first."""
         words = self.words
         lines = [self._text("setup")] if first else []
-        recalled = [name for name, fact in self.profile.unsure if fact.mark is Trust.RECALLED]
+        unsure = self.profile.unsure
+        recalled = [words[f"facts.{name}"] for name, fact in unsure if fact.mark is Trust.RECALLED]
         if first and recalled:
             lines.append(f"{words['runner.recalled']}: {', '.join(recalled)}")
         say = self._text("practice" if seat.practice else "before")

@@ -172,8 +172,8 @@ def hand_result(profile: Profile, trials: Iterable[Trial], hand: str) -> Score |
     first = scores[0]
     values = [score.value for score in scores]
     if len(scores) < profile.fact("timed"):
-        missing = profile.fact("timed") - len(scores)
-        return Score(first.measure, None, first.unit, first.version, f"{missing} of the trials do not count.")
+        too_few = f"Too few trials count: {len(scores)} of {profile.fact('timed')}."
+        return Score(first.measure, None, first.unit, first.version, too_few)
     if any(value is None for value in values):
         reason = next(score.reason for score in scores if score.value is None)
         return Score(first.measure, None, first.unit, first.version, reason)
@@ -212,6 +212,11 @@ def ftm14_class(trial: Trial, other: Trial | None) -> Score:
         A pour of the test ``cup_ftm14``.
     other
         The other hand's; None where there is none, so that 0 and 1 stay one.
+
+    Returns
+    -------
+    score
+        Where the two are told apart, its reason is ``normal`` or ``careful``.
     """
     score = trial.score("pour.ftm14_class")
     if score is None or score.value != 0.0:
@@ -219,7 +224,7 @@ def ftm14_class(trial: Trial, other: Trial | None) -> Score:
     if other is None or trial.time_s is None or other.time_s is None:
         return score
     careful = trial.time_s > MORE_CARE * other.time_s
-    reason = "more careful than the other hand (limit ours)" if careful else "normal beside the other hand"
+    reason = "careful" if careful else "normal"
     return Score(score.measure, float(careful), score.unit, score.version, reason)
 
 

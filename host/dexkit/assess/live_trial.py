@@ -99,6 +99,10 @@ class LiveTrial(Watch):
             live.advance()
         return not self._look(self._now_s).settled
 
+    def leave(self) -> None:
+        """Leave no light on."""
+        self._light(-1)
+
     def end(self) -> None:
         """Take what has come last; a trial that is not over when its recording ends is stopped there."""
         for live in self._lives.values():
@@ -129,7 +133,7 @@ class LiveTrial(Watch):
         referee.pass_time(heard_s + LAG_S if silent else now_s)
         state = referee.state()
         self._ended = state.settled
-        if "order" in referee.profile.task and referee.profile.mode.startswith("guided"):
+        if referee.profile.mode.startswith("guided"):
             self._light(state.lit[0] if state.lit else -1)
         self._show(state, now_s, not silent)
         return state

@@ -19,7 +19,7 @@ from dexkit.errors import LinkError
 from dexkit.link.clock import BURST, host_ns
 from dexkit.link.connection import Connection, Connections
 from dexkit.link.listing import ANSWER_S
-from dexkit.link.news import Hello, Refused
+from dexkit.link.news import Hello, Refused, Reply
 from dexkit.link.ports import Plug
 from dexkit.link.track import Track, plans
 from dexkit.link.track import facts as facts_of
@@ -30,6 +30,8 @@ from dexkit.recording.writer import refuse_existing
 CLOCK_S = 2.0
 #: How long a board may take to hand over what it kept.
 DRAIN_S = 5.0
+#: How long a board may take to answer its last commands after a failure.
+LET_GO_S = 1.0
 POLL_S = 0.1
 #: What ends a recording; a second time it ends the waiting for what the boards kept.
 ENDING = (signal.SIGINT, signal.SIGTERM)
@@ -46,7 +48,8 @@ class Reach:
     tell
         Writes down a fact that became known only now: name and text.
     command
-        Sends a command to an object: its kind, the word, its arguments. Nobody waits for the answer.
+        Sends a command to an object: its kind, the word, its arguments. Nobody waits for the answer; after
+        `Watch.leave` none goes out.
     """
 
     tell: Callable[[str, str], None]
@@ -91,6 +94,9 @@ class Watch:
             Seconds since the recording's start.
         """
         return True
+
+    def leave(self) -> None:
+        """Send the last commands: the boards are about to be left, whatever the reason."""
 
     def end(self) -> None:
         """Have seen all samples; facts can still be told."""
@@ -181,7 +187,14 @@ def record(
                 watch.begin(streams, facts, Reach(writer.tell, partial(_command, kinds)))
             for connection in links.all:
                 connection.session.start()
-        _run(links, tracks, start_ns, seconds, show, watch, asked)
+        try:
+            _run(links, tracks, start_ns, seconds, show, watch, asked)
+        except BaseException:
+            with contextlib.suppress(Exception):  # what went wrong first is what is told
+                watch.leave()
+                _let_go(links)
+            raise
+        watch.leave()
         _drain(links, tracks, asked)
         links.stop()
         for connection, news in links.news(0):
@@ -332,6 +345,19 @@ def _run(
         if time.monotonic() - shown_s > POLL_S:
             shown_s = time.monotonic()
             show(list(tracks.values()))
+
+
+def _let_go(links: Connections) -> None:
+    """Stop the boards after a failure, so that none goes on for nobody; what they still send is dropped."""
+    asked, end_ns = {}, {}
+    for connection in links.all:
+        end_ns[connection] = connection.now_ns() + round(1e9 * LET_GO_S)
+        with connection.lock:
+            asked[connection] = connection.session.stop()
+    while any(c.session.attached and not c.ended and c.now_ns() < end_ns[c] for c in asked):
+        for connection, news in links.news(POLL_S):
+            if isinstance(news, Reply) and news.number == asked.get(connection):
+                del asked[connection]
 
 
 def _drain(links: Connections, tracks: Mapping[Connection, Track], asked: list[int]) -> None:

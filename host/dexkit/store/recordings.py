@@ -6,7 +6,6 @@ A running file's name says whose it is and which trial it becomes, so a crash le
 
 import contextlib
 import hashlib
-import os
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from dexkit.store import files
 from dexkit.store.audit import Audit
 from dexkit.store.clock import Clock
 from dexkit.store.database import Database
+from dexkit.store.holding import hold, let_go
 from dexkit.store.keyring import Keyring
 from dexkit.store.sealing import SealBrokenError, seal, tag, unseal
 from dexkit.store.tables import ExportRow, PersonRow, RecordingRow, TrialRow
@@ -89,7 +89,7 @@ class Recordings:
         files.make_folder(self._running)
         trial = uuid.uuid4().hex
         path = self._running / f"{person}-{trial}.mcap"
-        held = _hold(path)
+        held = hold(path)
         if held is not None:
             self._held[path] = held
         return Running(path, person, trial)
@@ -98,9 +98,9 @@ class Recordings:
         """Return the recordings of trials that a crash broke off: to be kept with a trial, or discarded."""
         found = []
         for path in sorted(self._running.glob("*.mcap")):
-            held = None if path in self._held else _hold(path)
+            held = None if path in self._held else hold(path)
             if held is not None:
-                _let_go(path, held)
+                let_go(path, held)
                 found.append(_from_name(path))
         return found
 
@@ -135,7 +135,7 @@ class Recordings:
         """
         files.wipe(running.path)
         if running.path in self._held:
-            _let_go(running.path, self._held.pop(running.path))
+            let_go(running.path, self._held.pop(running.path))
 
     def put(self, session: Session, person: str, path: Path) -> str:
         """Seal a file into the store within a transaction; return its address.
@@ -269,7 +269,7 @@ class Recordings:
     def let_go(self) -> None:
         """Leave what runs to whoever opens the store next."""
         for path, held in self._held.items():
-            _let_go(path, held)
+            let_go(path, held)
         self._held.clear()
 
     def damaged(self) -> list[tuple[RecordingRow, str]]:
@@ -372,40 +372,3 @@ def _context(address: str) -> str:
 def _from_name(path: Path) -> Running:
     person, _, trial = path.stem.partition("-")
     return Running(path, person, trial)
-
-
-def _lock_of(path: Path) -> Path:
-    return path.with_suffix(".lock")
-
-
-def _hold(path: Path) -> IO[bytes] | None:
-    """Lock a running recording for as long as this process lives; None where another process has it."""
-    with files.disk(path):
-        file = _lock_of(path).open("ab")
-    try:
-        _lock(file)
-    except OSError:
-        file.close()
-        return None
-    return file
-
-
-def _let_go(path: Path, held: IO[bytes]) -> None:
-    held.close()
-    with contextlib.suppress(OSError):
-        _lock_of(path).unlink()
-
-
-if os.name == "nt":  # pragma: no cover
-
-    def _lock(file: IO[bytes]) -> None:
-        import msvcrt
-
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-
-else:
-
-    def _lock(file: IO[bytes]) -> None:
-        import fcntl
-
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -8,7 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dexkit.assess import Mark, Ruling, Score, Seat, Trial, Verdict, load_profile
-from dexkit.assess.series import Hands, both_hands, counting, ftm14_class, hand_result, next_step
+from dexkit.assess.series import (
+    Hands,
+    both_hands,
+    counting,
+    ftm14_class,
+    hand_result,
+    next_seats,
+    next_step,
+)
 from dexkit.errors import InputError
 
 RIGHT_HANDED = Hands("right")
@@ -129,6 +137,36 @@ def test_every_test_ends_and_no_trial_is_repeated_too_often(profile_id, verdicts
             assert [t.seat.attempt for t in tries] == list(range(1, len(tries) + 1))
             assert all(t.verdict is Verdict.ANNULLED for t in tries[:-1])
         assert len(counting(profile, done, hand)) <= profile.fact("timed")
+
+
+def out_of_turn(profile, order, seats):
+    """Return the first trial that does not come next after those before it; None where all do."""
+    for place, seat in enumerate(seats):
+        if replace(seat, role="") not in next_seats(profile, order, seats[:place]):
+            return seat
+    return None
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from(["nhpt_mathiowetz", "nhpt_msfc", "cup_pour"]),
+    st.lists(st.sampled_from(["valid", "annulled"]), max_size=30),
+    st.data(),
+)
+def test_a_test_as_it_was_done_is_in_turn_and_one_that_lacks_a_trial_is_not(profile_id, verdicts, data):
+    profile = load_profile(profile_id)
+    order = RIGHT_HANDED.order(profile)
+    seats = [each.seat for each in walk(profile, verdicts)[1]]
+    assert out_of_turn(profile, order, seats) is None
+    first_tries = [place for place, seat in enumerate(seats[:-1]) if seat.attempt == 1]
+    lost = data.draw(st.sampled_from(first_tries))
+    assert out_of_turn(profile, order, seats[:lost] + seats[lost + 1 :]) is not None
+    assert out_of_turn(profile, order, [*seats[: lost + 1], *seats[lost:]]) == seats[lost]  # one twice
+
+
+@pytest.mark.parametrize("hands", [Hands("left"), Hands("right", "left"), Hands("right", "right")])
+def test_hands_are_known_again_by_the_roles_that_a_trial_keeps(hands):
+    assert all(Hands.of(Seat(hand, hands.role(hand))) == hands for hand in ("left", "right"))
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def pegs(tmp_path_factory):
     return scene, f"replay:{path}?speed=fast"
 
 
-@pytest.mark.parametrize(("test", "hand"), [("nhpt", "right"), ("buttons", "left"), ("pour", "left")])
+@pytest.mark.parametrize(("test", "hand"), [("nhpt", "right"), ("buttons", "left"), ("pour", "right")])
 def test_the_simulated_person_does_a_test_from_start_to_note_on_virtual_boards(tmp_path, test, hand):
     """One hand for each test; `make way-of-a-test` has both, and judges every recording again."""
     note, trials = way_of_a_test.run_test(test, hand, tmp_path)

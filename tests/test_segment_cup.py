@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from dexkit import segment
+from dexkit.recording.table import table
 from dexkit.sim.scene import make_scene
 
 RATE_HZ = 200.0
@@ -74,6 +75,16 @@ def test_a_bounce_belongs_to_the_put():
     events = segment.segment_cup(noisy(samples, rng), RATE_HZ)
     assert told(events) == ["lift", "put"]
     assert one(events, "put")["t_s"] == pytest.approx(5.0, abs=0.015)
+
+
+@pytest.mark.parametrize(("severity", "seed"), [("healthy", 4), ("healthy", 117), ("mild", 115)])
+def test_a_long_bounce_before_a_soft_landing_belongs_to_the_put(severity, seed):
+    """The longest bounces of the world: between fading and growing softly, the force is away for longer."""
+    scene = make_scene("cup", severity, seed, test="pours", length=1)
+    truth = scene.truth["cup"]
+    samples, rate_hz, t0_s = table(scene.recording(), "cup")
+    put = one(segment.segment_cup(samples, rate_hz), "put")
+    assert put["t_s"] + t0_s == pytest.approx(truth["t_s"][truth["kind"] == "put"][0], abs=0.02)
 
 
 @pytest.mark.parametrize("part", [0.4, -0.4, -0.9])

@@ -17,6 +17,7 @@ enum { BLOCK = 64, RING = 4096, REACH = RING - BLOCK - 8, FOOT = 0, INNER = 1, L
 
 static const double PART = 0.65;    /* of a ramp that is fitted: its foot's side; the far side tells little */
 static const double LEAST_N = 0.05; /* no cup is lighter; keeps divisions safe */
+static const double SEEN_S = 0.03; /* so much longer is a bounce seen: the force fades, and grows softly again */
 static const double MOST_NOISE = 0.03; /* of the weight: a cup that is being filled changes, but not by noise */
 
 typedef struct state {
@@ -199,7 +200,7 @@ static void put(state *s, int64_t i, dk_events *events)
         while (end > first && at(s, end) <= touch)
             end--;
         index = rise(s, start, end > first ? end : first, i, low, high, &quality);
-        if (end <= first || (double)(index - end) > (s->set.bounce_s + 0.01) * s->rate)
+        if (end <= first || (double)(index - end) > (s->set.bounce_s + SEEN_S) * s->rate)
             break;
         start = end;
     }

@@ -17,6 +17,7 @@ REACH = RING - 72  # the C core writes a block of 64 ahead
 FOOT, INNER = 0, 1
 PART = 0.65  # of a ramp that is fitted: its foot's side, for the far side tells little
 LEAST_N = 0.05  # no cup is lighter; keeps divisions safe
+SEEN_S = 0.03  # so much longer is a bounce seen: the force fades, and grows softly again
 MOST_NOISE = 0.03  # of the weight: a cup that is being filled changes, but not by noise
 
 
@@ -184,7 +185,7 @@ class CupSegmenter(ReferenceSegmenter):
             while end > first and self.at(end) <= touch:
                 end -= 1
             index, quality = self.rise(start, max(end, first), i, low, high)
-            if end <= first or index - end > (self.settings["bounce_s"] + 0.01) * self.rate_hz:
+            if end <= first or index - end > (self.settings["bounce_s"] + SEEN_S) * self.rate_hz:
                 break
             start = end
         self.add("put", 0, index, self.index, quality)

@@ -108,8 +108,6 @@ def test_what_cannot_be_done_is_one_line(data, words, part):
     ("words", "part"),
     [
         (("people", "list"), "no records"),
-        (("people", "show", "P-1"), "no records"),
-        (("audit",), "no records"),
         (("test", "nhpt", "--person", "P-1", "--auto"), "no records"),
         (("people", "add", "P-9", "--birth-year", 1066), "Nobody alive was born in 1066"),
     ],
@@ -124,8 +122,7 @@ def test_records_of_a_newer_version_are_refused_and_left_alone(data):
     with store.open(data) as records, records.database.connection() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     before = {path.name: path.read_bytes() for path in data.glob("*.json")}
-    for words in (("people", "list"), ("test", "nhpt", "--person", "P-1", "--auto")):
-        run = dexkit(data, *words)
-        assert run.returncode == 2 and "newer dexkit" in run.stderr and "pip install" in run.stderr
-        assert run.stderr.count("\n") == 1
+    run = dexkit(data, "test", "nhpt", "--person", "P-1", "--auto")
+    assert run.returncode == 2 and "newer dexkit" in run.stderr and "pip install" in run.stderr
+    assert run.stderr.count("\n") == 1
     assert {path.name: path.read_bytes() for path in data.glob("*.json")} == before

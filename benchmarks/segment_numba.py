@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 LIFT, PUT, BUMP, FAILED = 1, 2, 5, 6
 MASK = 4095
 QUARTER = (0.25, 0.32635, 0.35944, 0.37857)
-PART, LEAST_N, MOST_NOISE = 0.65, 0.05, 0.03
-BOUNCE_S, BUMP_S, LIGHT_N, DRIFT_N_S = 0.08, 0.3, 0.75, 0.03
+PART, LEAST_N, MOST_NOISE, BORNE = 0.65, 0.05, 0.03, 0.15
+BOUNCE_S, SEEN_S, SOFT_S, BUMP_S, LIGHT_N, DRIFT_N_S = 0.08, 0.01, 0.03, 0.3, 0.75, 0.03
 REACH = 4024  # samples back that the ring surely holds
 
 
@@ -155,16 +155,21 @@ def rise(ring, start, first, stop, low, high, noise, rate):
 def put(ring, i, begin, low, high, noise, rate):
     touch = low + max(5.0 * noise, 0.05 * (high - low))
     first = max(before(begin, 0.25, rate), before(i, 1e9, rate))
-    start, index = i, i
+    start, index, touched = i, i, -1
     while True:
+        borne = low
         while start > first and ring[(start - 1) & MASK] > touch:
             start -= 1
+            borne = max(borne, ring[start & MASK])
+        if touched >= 0 and borne < low + BORNE * (high - low):
+            return touched
         end = start - 1
         while end > first and ring[end & MASK] <= touch:
             end -= 1
         index = rise(ring, start, max(end, first), i, low, high, noise, rate)
-        if end <= first or index - end > (BOUNCE_S + 0.01) * rate:
+        if end <= first or index - end > (BOUNCE_S + SOFT_S) * rate:
             return index
+        touched = index if index - end > (BOUNCE_S + SEEN_S) * rate else -1
         start = end
 
 

@@ -17,7 +17,8 @@ enum { BLOCK = 64, RING = 4096, REACH = RING - BLOCK - 8, FOOT = 0, INNER = 1, L
 
 static const double PART = 0.65;    /* of a ramp that is fitted: its foot's side; the far side tells little */
 static const double LEAST_N = 0.05; /* no cup is lighter; keeps divisions safe */
-static const double SEEN_S = 0.03; /* so much longer is a bounce seen: the force fades, and grows softly again */
+static const double BORNE = 0.15;   /* of the weight: more than drift and tremor bring */
+static const double SEEN_S = 0.01, SOFT_S = 0.03; /* so much longer is a bounce seen, and one to a soft landing */
 static const double MOST_NOISE = 0.03; /* of the weight: a cup that is being filled changes, but not by noise */
 
 typedef struct state {
@@ -186,22 +187,30 @@ static int64_t rise(const state *s, int64_t start, int64_t from, int64_t to, dou
     return foot_of(s, first > from ? first : from, k + 1, low, high, 1, quality);
 }
 
-/* The cup stands: the put is the first of its contacts, those that a bounce leads to included. */
+/* The cup stands: the put is the first of its contacts, those that a bounce leads to included. A bounce that
+ * seems too long leads to it only from a contact that bore some of the cup. */
 static void put(state *s, int64_t i, dk_events *events)
 {
     double low = s->zero, high = dk_larger(low + LEAST_N, mean(s, before(s, i, 0.08), i + 1));
-    double touch = low + dk_larger(5.0 * s->noise, 0.05 * (high - low)), quality;
-    int64_t first = before(s, s->begin, 0.25), oldest = before(s, i, 1e9), start = i, index;
+    double touch = low + dk_larger(5.0 * s->noise, 0.05 * (high - low)), quality, then = 0.0;
+    int64_t first = before(s, s->begin, 0.25), oldest = before(s, i, 1e9), start = i, index, touched = -1;
     first = first > oldest ? first : oldest;
     for (;;) {
-        while (start > first && at(s, start - 1) > touch)
-            start--;
+        double borne = low;
+        for (; start > first && at(s, start - 1) > touch; start--)
+            borne = dk_larger(borne, at(s, start - 1));
+        if (touched >= 0 && borne < low + BORNE * (high - low)) {
+            index = touched, quality = then;
+            break;
+        }
         int64_t end = start - 1; /* of the contact before this one */
         while (end > first && at(s, end) <= touch)
             end--;
         index = rise(s, start, end > first ? end : first, i, low, high, &quality);
-        if (end <= first || (double)(index - end) > (s->set.bounce_s + SEEN_S) * s->rate)
+        double away = (double)(index - end);
+        if (end <= first || away > (s->set.bounce_s + SOFT_S) * s->rate)
             break;
+        touched = away > (s->set.bounce_s + SEEN_S) * s->rate ? index : -1, then = quality;
         start = end;
     }
     dk_events_add(events, DK_PUT, 0, index, known(i), quality);

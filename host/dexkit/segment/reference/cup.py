@@ -17,7 +17,8 @@ REACH = RING - 72  # the C core writes a block of 64 ahead
 FOOT, INNER = 0, 1
 PART = 0.65  # of a ramp that is fitted: its foot's side, for the far side tells little
 LEAST_N = 0.05  # no cup is lighter; keeps divisions safe
-SEEN_S = 0.03  # so much longer is a bounce seen: the force fades, and grows softly again
+BORNE = 0.15  # of the weight: more than drift and tremor bring
+SEEN_S, SOFT_S = 0.01, 0.03  # so much longer is a bounce seen, and one to a soft landing
 MOST_NOISE = 0.03  # of the weight: a cup that is being filled changes, but not by noise
 
 
@@ -172,21 +173,31 @@ class CupSegmenter(ReferenceSegmenter):
         return self.foot_of(max(first, self.before(start, 0.25)), k + 1, low, high, 1)
 
     def put(self, i: int) -> None:
-        """Tell the put: the first of its contacts, those that a bounce leads to included."""
+        """Tell the put: the first of its contacts, those that a bounce leads to included.
+
+        A bounce that seems too long leads to it only from a contact that bore some of the cup.
+        """
         low = self.zero
         high = max(low + LEAST_N, self.mean(self.before(i, 0.08), i + 1))
         touch = low + max(5.0 * self.noise, 0.05 * (high - low))
         first = max(self.before(self.begin, 0.25), self.before(i, 1e9))
-        start = i
+        start, touched = i, None
         while True:
+            borne = low
             while start > first and self.at(start - 1) > touch:
                 start -= 1
+                borne = max(borne, self.at(start))
+            if touched is not None and borne < low + BORNE * (high - low):
+                index, quality = touched
+                break
             end = start - 1  # of the contact before this one
             while end > first and self.at(end) <= touch:
                 end -= 1
             index, quality = self.rise(start, max(end, first), i, low, high)
-            if end <= first or index - end > (self.settings["bounce_s"] + SEEN_S) * self.rate_hz:
+            if end <= first or index - end > (self.settings["bounce_s"] + SOFT_S) * self.rate_hz:
                 break
+            long = index - end > (self.settings["bounce_s"] + SEEN_S) * self.rate_hz
+            touched = (index, quality) if long else None
             start = end
         self.add("put", 0, index, self.index, quality)
         self.standing, self.begin, self.put_at = True, -1, i

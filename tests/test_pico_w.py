@@ -22,8 +22,8 @@ LEAST_FREE_BYTES = 60_000
 @pytest.fixture(scope="module")
 def paired(tmp_path_factory):
     """Pair a coaster on a Pico W over USB by the host's own code; return what is kept of it, and it."""
-    if pico.missing("RPI_PICO_W"):
-        pytest.skip(pico.missing("RPI_PICO_W"))
+    if pico.missing("pico_w"):
+        pytest.skip(pico.missing("pico_w"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
         patch.setattr(protocol_sim, "READY_S", 3.0)

@@ -1,4 +1,4 @@
-"""The kit as data: pins, buses, chips, geometry and masses of each object, read from hardware/*.toml.
+"""The kit as data: pins, buses, chips, geometry and masses of each object, its boards; from hardware/*.toml.
 
 Run as ``python -m dexkit.hardware`` it writes firmware/objects/, the wiring that each board has; with
 ``--check`` it compares instead.
@@ -136,6 +136,46 @@ class Hardware:
     def of_stream(self, stream: str) -> tuple[Sensor, ...]:
         """Return the sensors of a stream; the first sets its pace."""
         return tuple(sensor for sensor in self.sensors.values() if sensor.stream == stream)
+
+
+@dataclass(frozen=True)
+class Microcontroller:
+    """A microcontroller board, and the official MicroPython for it.
+
+    Parameters
+    ----------
+    kind
+        ``pico`` or ``pico_w``.
+    machine
+        What MicroPython calls it.
+    version
+        Of MicroPython.
+    image, sha256, url
+        The image's file name, its SHA-256 in hexadecimal, and where it can be fetched.
+    files_at
+        Where in the flash the file system begins.
+    flash_bytes
+        Size of the flash.
+    """
+
+    kind: str
+    machine: str
+    version: tuple[int, ...]
+    image: str
+    sha256: str
+    url: str
+    files_at: int
+    flash_bytes: int
+
+
+@cache
+def microcontrollers() -> Mapping[str, Microcontroller]:
+    """Return the boards of the kit by their kind."""
+    data = tomllib.loads((folder("hardware") / "boards.toml").read_text(encoding="utf-8"))
+    return {
+        kind: Microcontroller(kind, **{**facts, "version": tuple(facts["version"])})
+        for kind, facts in data.items()
+    }
 
 
 @cache

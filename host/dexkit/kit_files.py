@@ -37,3 +37,13 @@ def config_folder() -> Path:
     else:
         base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
     return Path(base) / "dexkit"
+
+
+def cache_folder() -> Path:
+    """Return dexkit's folder for what can be fetched again."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dexkit"
+
+
+def image_folder() -> Path:
+    """Return where MicroPython's images are kept once they were fetched."""
+    return cache_folder() / "micropython"

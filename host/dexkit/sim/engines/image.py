@@ -1,6 +1,6 @@
 """A Pico's flash: the maker's image, and a littlefs with the firmware, compiled, and the main program.
 
-The image is looked for in $DEXKIT_MICROPYTHON_UF2, then in the cache folder, micropython/*.uf2.
+It is looked for in $DEXKIT_MICROPYTHON_UF2, then in the cache folder by its name in hardware/boards.toml.
 """
 
 import os
@@ -12,28 +12,31 @@ from pathlib import Path
 from typing import Any
 
 from dexkit import kit_files
-from dexkit.sim.engines import node
+from dexkit.hardware import Microcontroller, microcontrollers
 from dexkit.sim.engines.micropython import driver
 from dexkit.sim.loader import DRIVERS
 
 FLASH_BYTES, BLOCK = 2 << 20, 4096
 _XIP = 0x10000000
-#: Where the file system begins, by the image's name: RPI_PICO_W's leaves room for the radio's code.
-_FILES_AT = {"RPI_PICO_W": 0x12C000, "RPI_PICO": 0xA0000}
 
 
-def find(board: str = "RPI_PICO") -> Path | None:
-    """Return the maker's image for a board, the newest by name, or None."""
+def find(kind: str = "pico") -> Path | None:
+    """Return the maker's image for a board, or None where it is not on this machine."""
     given = os.environ.get("DEXKIT_MICROPYTHON_UF2")
-    if given:
-        return Path(given) if Path(given).is_file() else None
-    found = sorted((node.cache_folder() / "micropython").glob(f"{board}-*.uf2"))
-    return found[-1] if found else None
+    path = Path(given) if given else kit_files.image_folder() / microcontrollers()[kind].image
+    return path if path.is_file() else None
 
 
 def files_at(uf2: Path) -> int:
     """Return where the file system begins in the flash of this image's board."""
-    return next(at for name, at in _FILES_AT.items() if uf2.name.startswith(name) or name == "RPI_PICO")
+    return _board_of(uf2.name).files_at
+
+
+def _board_of(name: str) -> Microcontroller:
+    """Return the board whose image has such a name, but for its date and version; else a Pico."""
+    boards = microcontrollers()
+    stem = name.partition("-")[0]
+    return next((board for board in boards.values() if board.image.partition("-")[0] == stem), boards["pico"])
 
 
 def flash_of(uf2: Path) -> bytearray:

@@ -13,16 +13,12 @@ import sys
 from pathlib import Path
 
 from dexkit.errors import InputError
+from dexkit.kit_files import cache_folder
 
 JS = Path(__file__).parent / "js"
 _LOCK = JS / "package-lock.json"
 #: Node older than this lacks what the packages need.
 OLDEST = 18
-
-
-def cache_folder() -> Path:
-    """Return dexkit's folder for what can be fetched again."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dexkit"
 
 
 def _wheel() -> Path | None:

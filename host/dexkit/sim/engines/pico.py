@@ -17,6 +17,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from dexkit.errors import InputError
+from dexkit.hardware import microcontrollers
+from dexkit.kit_files import image_folder
 from dexkit.sim.chips import Chip
 from dexkit.sim.clockwork import Reset
 from dexkit.sim.desk import Desk
@@ -39,7 +41,7 @@ LOOK_US = 5000
 PULSE_US = 75
 
 
-def missing(board: str = "RPI_PICO") -> str:
+def missing(board: str = "pico") -> str:
     """Say in one line what this engine lacks here, or return an empty string."""
     if node.missing():
         return node.missing()
@@ -47,9 +49,8 @@ def missing(board: str = "RPI_PICO") -> str:
     if lacks:
         return f"no {', '.join(lacks)}: pip install 'dexkit[rings]'"
     if image.find(board) is None:
-        return (
-            f"no image {board}-*.uf2 in {node.cache_folder() / 'micropython'} nor in DEXKIT_MICROPYTHON_UF2"
-        )
+        name = microcontrollers()[board].image
+        return f"no image {name} in {image_folder()} nor in DEXKIT_MICROPYTHON_UF2"
     return ""
 
 
@@ -74,7 +75,7 @@ class Pico:
     program
         Source of the main program, where the flash has none.
     board
-        Whose image: ``RPI_PICO`` or ``RPI_PICO_W``.
+        Whose image: ``pico`` or ``pico_w``.
 
     Raises
     ------
@@ -82,11 +83,11 @@ class Pico:
         Where Node, its packages, the boot ROM or the image are missing.
     """
 
-    def __init__(self, program: str, board: str = "RPI_PICO") -> None:
+    def __init__(self, program: str, board: str = "pico") -> None:
         uf2 = image.find(board)
         if missing(board) or uf2 is None:
             raise InputError(f"The Pico cannot be emulated here: {missing(board)}.")
-        self.program, self.uf2, self.has_wifi = program, uf2, board == "RPI_PICO_W"
+        self.program, self.uf2, self.has_wifi = program, uf2, board == "pico_w"
         self._command = node.command("pico.mjs")
         self._reason = "0"
         #: Called before each erase and programming of the flash: its place, the bytes that will be there.
@@ -149,7 +150,7 @@ class PicoW(Pico):
     """
 
     def __init__(self, program: str) -> None:
-        super().__init__(program, "RPI_PICO_W")
+        super().__init__(program, "pico_w")
 
 
 class _Board:

@@ -3,24 +3,20 @@
 At every moment the board starts the old application or the new one, wholly: firmware/boot/slots.py.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from dexkit.bench.application import MANIFEST, Application, build
+from dexkit.bench.identify import OLDEST, Found, identify
+from dexkit.bench.identity import READ, Told, settle
 from dexkit.bench.mpremote import Board
 from dexkit.bench.prove import Proof, prove
-from dexkit.errors import InputError, LinkError
+from dexkit.errors import LinkError
 from dexkit.kit_files import folder
 from dexkit.link.ports import Plug, plugs, where
-from dexkit.protocol.tables import OBJECT_ID
 
 #: In the order in which they are written: what is imported before what imports it.
 BOOT_FILES = ("slots.py", "boot.py", "main.py")
-OBJECT_FILE = "/object"
-#: The oldest MicroPython that was tried.
-OLDEST = (1, 24)
-
 #: Left free by an update, for the boot code's notes, settings and folders.
 SPARE_BLOCKS = 8
 
@@ -33,14 +29,6 @@ for slot in slots.SLOTS:
             print(slot, name, slots.digest("/" + slot + "/" + name))
     except OSError:
         pass
-"""
-#: Prints a file, or nothing where there is none.
-READ = """
-try:
-    with open("{}") as file:
-        print(file.read().strip())
-except OSError:
-    pass
 """
 COPY = """
 def copy(source, target):
@@ -115,10 +103,35 @@ def flash(
         When the board cannot be reached, does not keep what is written, or its new application does not prove
         itself: then the board goes on with the one it had.
     """
-    plug = next((plug for plug in plugs() if plug.url == port), Plug(port))
+    plug = plug_at(port)
     with Board(port) as board:
         installed = install(board, object_kind, application, progress)
         board.reset()
+    return installed, confirm(plug, installed, anyway=anyway)
+
+
+def plug_at(port: str) -> Plug:
+    """Return the plug at a port now, so that it is found again when the port's name has changed."""
+    return next((plug for plug in plugs() if plug.url == port), Plug(port))
+
+
+def confirm(plug: Plug, installed: Installed, *, anyway: bool = False) -> Proof:
+    """Have an application that was just started prove itself; put it back when it does not.
+
+    Parameters
+    ----------
+    plug
+        Where the board is.
+    installed
+        What was installed.
+    anyway
+        Keep the application although its self-test finds a fault.
+
+    Raises
+    ------
+    LinkError
+        When it does not prove itself: then the board goes on with the one it had.
+    """
     try:
         proof = prove(plug, on_trial=installed.on_trial)
     except LinkError as error:
@@ -130,7 +143,7 @@ def flash(
         raise LinkError(
             f"Its self-test found: {found}. {put_back(plug)} To keep the new one all the same: --anyway"
         )
-    return installed, proof
+    return proof
 
 
 def keep(plug: Plug, slot: str) -> None:
@@ -156,7 +169,7 @@ def put_back(plug: Plug) -> str:
 
 def install(
     board: Board,
-    object_kind: str | None = None,
+    told: Told | str | None = None,
     application: Application | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Installed:
@@ -166,8 +179,8 @@ def install(
     ----------
     board
         A board at its prompt.
-    object_kind
-        What the board is in; None for what it was told before.
+    told
+        What the board is in, or more that it is told; None for what it was told before.
     application
         What to put there; None for this dexkit's.
     progress
@@ -176,16 +189,16 @@ def install(
     Raises
     ------
     InputError
-        When it is not known what the board is in.
+        When it is not known what the board is in, or it was told otherwise before.
     LinkError
         When the board cannot take it, or did not keep what was written.
     """
-    compiled = check_interpreter(board)
-    kind = object_of(board, object_kind)
-    application = application or build(compiled=compiled)
+    found = identify(board)
+    check_interpreter(found)
+    kind = settle(board, told if isinstance(told, Told) else Told(told or "")).object_kind
+    application = application or build(compiled=found.compiled)
     for name in BOOT_FILES:
-        put_if_other(board, f"/{name}", (folder("firmware") / "boot" / name).read_bytes())
-    put_if_other(board, OBJECT_FILE, f"{kind}\n".encode())
+        board.put_if_other(f"/{name}", (folder("firmware") / "boot" / name).read_bytes())
     board.run("import slots\nslots.give_up()")
     good = board.ask("slots.state()")["good"]
     there = listed(board)
@@ -197,36 +210,14 @@ def install(
     return Installed(kind, slot, board.ask("slots.state()")["tries"] > 0, sent, copied, kept)
 
 
-def check_interpreter(board: Board) -> bool:
-    """Return whether the board runs bytecode for an RP2040; refuse what is no MicroPython, or too old."""
-    board.run("import sys")
-    board.run("here = sys.implementation")
-    name, version, mpy = board.ask("(here.name, tuple(here.version)[:2], getattr(here, '_mpy', 0))")
-    if name != "micropython" or tuple(version) < OLDEST:
+def check_interpreter(found: Found) -> None:
+    """Refuse a board that is no RP2040 with MicroPython, or with one that is too old."""
+    if not found.is_micropython or found.is_too_old:
         raise LinkError(
-            f"The board runs {name} {'.'.join(map(str, version))}; dexkit needs MicroPython "
-            f"{'.'.join(map(str, OLDEST))} or newer. Hold its BOOTSEL button while plugging it in, and copy "
-            "the current RPI_PICO .uf2 file from micropython.org onto the drive that appears."
+            f"The board runs {found.words().removesuffix(', without dexkit')}; dexkit needs MicroPython "
+            f"{'.'.join(map(str, OLDEST))} or newer on an RP2040. If it is a Pico or Pico W, hold its "
+            "BOOTSEL button while plugging it in, and say `dexkit flash` without a port."
         )
-    return bool(mpy)
-
-
-def object_of(board: Board, object_kind: str | None) -> str:
-    """Return what the board is in, as it was told now or before."""
-    told = board.run(READ.format(OBJECT_FILE)) if object_kind is None else object_kind
-    if told not in OBJECT_ID:
-        said = f"says {told!r}, which dexkit does not know" if told else "was never told"
-        raise InputError(
-            f"The board {said}: which object is it in? Say so: "
-            f"dexkit flash {board.port} --object {' | '.join(OBJECT_ID)}"
-        )
-    return told
-
-
-def put_if_other(board: Board, path: str, data: bytes) -> None:
-    """Write a file at once, unless it is there already."""
-    if board.digest(path) != hashlib.sha256(data).hexdigest():
-        board.put(path, data)
 
 
 def fill(

@@ -44,7 +44,10 @@ def digest(path):
 #: How a full flash is told: littlefs says ENAMETOOLONG where not even a file's name has room, and MicroPython
 #: has no word for that number.
 FULL = re.compile(r"ENOSPC|ENAMETOOLONG|OSError: (\[Errno )?36\b")
-STAY = "Connect pins 29 and 28 of the board (GP22 to ground), plug it in anew, and try again."
+STAY = (
+    "Connect pins 29 and 28 of the board (GP22 to ground), plug it in anew, and try again; a board without "
+    "MicroPython: hold its BOOTSEL button while plugging it in, and say `dexkit flash` without a port."
+)
 
 
 class Board:
@@ -136,6 +139,17 @@ class Board:
             )
         self.run(f"import os\nos.rename({path + '.new'!r}, {path!r})")
 
+    def put_if_other(self, path: str, data: bytes) -> None:
+        """Write a file at once, unless it is there already.
+
+        Raises
+        ------
+        LinkError
+            When what the board reads back is not what was written.
+        """
+        if self.digest(path) != hashlib.sha256(data).hexdigest():
+            self.put(path, data)
+
     def digest(self, path: str) -> str:
         """Return the SHA-256 of a file on the board, in hexadecimal; empty when it cannot be read."""
         return self.run(f"{DIGEST}print(digest({path!r}))")
@@ -153,10 +167,16 @@ class Board:
             f"{self.port} rm :NAME`, and try again."
         )
 
-    def reset(self) -> None:
-        """Have the board start anew, as after power-up; the connection ends with it."""
+    def reset(self, how: str = "reset") -> None:
+        """Have the board start anew, as after power-up; the connection ends with it.
+
+        Parameters
+        ----------
+        how
+            ``bootloader``: in boot mode, where it takes an image.
+        """
         with contextlib.suppress(LinkError), self._watched("starting anew"):
-            self._transport.exec_raw_no_follow("import machine\nmachine.reset()")
+            self._transport.exec_raw_no_follow(f"import machine\nmachine.{how}()")
         self._close()
 
     def _reach_prompt(self) -> None:

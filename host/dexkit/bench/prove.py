@@ -59,6 +59,26 @@ def prove(plug: Plug, *, on_trial: bool) -> Proof:
     return Proof(hello, faults, kept=not after.said.get("trial"))
 
 
+def greet(plug: Plug) -> Hello:
+    """Return the hello of a board that was just reset, of whatever version: it need not speak our schema.
+
+    Parameters
+    ----------
+    plug
+        Where the board is.
+
+    Raises
+    ------
+    LinkError
+        When it says none.
+    """
+    connection = Connection(plug)
+    try:
+        return _wait(connection, HELLO_S, _any_hello)
+    finally:
+        connection.close()
+
+
 def _converse(plug: Plug, word: str = "") -> tuple[Hello, Reply | None]:
     """Connect, take the board's hello, and have one command answered."""
     connection = Connection(plug)
@@ -78,10 +98,10 @@ def _wait(connection: Connection, seconds: float, wanted: Callable[[News], T | N
     began_ns = connection.now_ns()
     while connection.now_ns() - began_ns < 1e9 * seconds:
         for news in connection.step():
-            if isinstance(news, Refused):
-                raise LinkError(news.reason)
             if (found := wanted(news)) is not None:
                 return found
+            if isinstance(news, Refused):
+                raise LinkError(news.reason)
     raise LinkError(
         f"The application did not answer within {seconds:.0f} s"
         + (f" ({connection.trouble})" if connection.trouble else "")
@@ -91,6 +111,10 @@ def _wait(connection: Connection, seconds: float, wanted: Callable[[News], T | N
 
 def _attached(news: News) -> Hello | None:
     return news.hello if isinstance(news, Attached) else None
+
+
+def _any_hello(news: News) -> Hello | None:
+    return news.hello if isinstance(news, (Attached, Refused)) else None
 
 
 def _reply(news: News, number: int) -> Reply | None:

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from dexkit.errors import LinkError
+from dexkit.link import names
 from dexkit.link.connection import Connection
 from dexkit.link.news import Attached, Hello, Refused
 from dexkit.link.ports import Plug
@@ -92,5 +93,7 @@ def _silent(url: str) -> str:
 
 def _who(hello: Hello) -> str:
     name = hello.object_kind.replace("_", " ")
+    if called := names.name_of(hello.uid):
+        name += f" {called!r}"
     calibration = f"calibration {hello.calibration}" if hello.calibration else "uncalibrated"
     return f"{name} {hello.uid}, firmware {hello.firmware}, {calibration}"

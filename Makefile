@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORE := $(wildcard native/src/*.[ch] native/include/*.h host/build_core.py setup.py)
 
-.PHONY: help setup build test coverage budget-trials lint bench fuzz damage powercut soak rings way way-of-a-test unplugs clock-trials referee change bench-store store-damage store-power store-kills demo docs generate clean
+.PHONY: help setup build test coverage budget-trials lint bench fuzz damage powercut soak rings way way-of-a-test unplugs clock-trials referee change flash-pulls bench-store store-damage store-power store-kills demo docs generate clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,6 +88,9 @@ MINUTES ?= 30
 powercut: $(VENV)/.dev ## cut the power at every write and erase of updates, in four ways
 	$(BIN)/python -m tests.powercut
 	$(BIN)/python -m tests.powercut_pico
+
+flash-pulls: $(VENV)/.rings ## pull the cable at every step of `dexkit flash`; the next run must heal it: an hour
+	$(BIN)/python -m tests.flash_pulls
 
 soak: $(VENV)/.dev ## play MINUTES=30 of the whole kit on a bad line; count what is lost or invented
 	$(BIN)/python -m tests.soak $(MINUTES)

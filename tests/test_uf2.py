@@ -50,7 +50,7 @@ def test_a_file_is_what_its_blocks_hold():
         (changed(7, 12, 0x10000000), "gap at block 7"),
         (changed(7, 16, 255), "gap at block 7"),
         (uf2(CONTENT, at=0x20000000), "not in this board's flash"),
-        (uf2(CONTENT, at=0x10000000 + FLASH_BYTES - 256), "not in this board's flash"),
+        (uf2(bytes(FLASH_BYTES + 256)), "not in this board's flash"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

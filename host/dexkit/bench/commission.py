@@ -229,8 +229,9 @@ def give_interpreter(drive: Drive, wish: Wish, show: Show, clock: Clock) -> Plug
     LinkError
         When the drive is gone too soon, or no port comes.
     """
-    show.say(drive.words())
     kind = microcontrollers()[wish.board]
+    others = " or ".join(f"--board {other}" for other in microcontrollers() if other != kind.kind)
+    show.say(f"{drive.words()}; it cannot say what it is, and is taken for a {kind.kind} (else: {others})")
     data = images.image_for(kind, wish.uf2, anyway=wish.anyway, progress=show.of("fetching MicroPython"))
     before = {plug.url for plug in plugs()}
     boot_drive.copy(drive, data, show.of("copying MicroPython"))

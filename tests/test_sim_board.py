@@ -1,5 +1,7 @@
 """Virtual boards: the clock, handlers, chips and imports of a board that CPython runs."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -124,3 +126,19 @@ while True:
         assert b"ValueError: the end" in said
         board.send(b"\x04")
         assert board.run(0.1).endswith(b"soft reboot\r\nready")
+
+
+def test_a_board_that_stands_still_when_it_is_paced_goes_on(monkeypatch):
+    """Whoever paces it does so at any moment, also while it waits to be let on."""
+    board = VirtualBoard("coaster", paced=True, program="pass\n")
+    pace, answered = board.desk.pace, threading.Event()
+
+    def pace_when_it_stands():
+        board.desk.run_until(board.desk.now_us)
+        pace()
+
+    monkeypatch.setattr(board.desk, "pace", pace_when_it_stands)
+    board.attach(lambda data: answered.set() if b"raw REPL" in data else None)
+    with board:
+        board.send(b"\r\x01")
+        assert answered.wait(30.0) and board.failure is None

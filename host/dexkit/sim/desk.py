@@ -122,10 +122,10 @@ class Desk(Clockwork):
             else:
                 self._go_on(self.now_us + spent_us + ops.REQUEST_US)
                 result, answer = self._operations[op](a, b, data)
-            due_us = self._due_us
             if self._until_us is not None:
                 self._stand()
-                due_us = min(self._due_us, self._until_us)
+            until_us = self._until_us  # another thread lifts it at any time, also while the board stood
+            due_us = self._due_us if until_us is None else min(self._due_us, until_us)
             now_us = self.now_us
             left_us = max(1, min(LOOK_US, due_us - now_us))
             flags = ops.WAITS if self._inbox else 0

@@ -25,6 +25,7 @@ INFO = "UF2 Bootloader v3.0\r\nModel: Raspberry Pi RP2\r\nBoard-ID: RPI-RP2\r\n"
 #: starts). This computer may have much else to do, and an emulated board is slow.
 PATIENCE_S = {"cpython": (120.0, 10.0), "pico": (600.0, 600.0)}
 ERASED = b"\xff"
+NOTHING = "pass\n"
 
 
 def uf2(content=bytes(4096), at=0x10000000, family=0xE48BFF56):
@@ -58,7 +59,7 @@ class Socket:
         self.flash.mkdir()
         self.board = self.end = None
         self.has_image = False
-        self.program = ""  # what runs at power-up where the flash has no main.py
+        self.program = NOTHING  # what runs at power-up where the flash has no main.py
 
     def plug(self, bootsel=False):
         """Give it power: it starts, or is in boot mode where it has nothing to start or is held there."""
@@ -100,7 +101,7 @@ class Socket:
             self.plug(bootsel=True)
         elif self.drive.is_dir() and self._take():
             self._unmount()
-            self.program = ""
+            self.program = NOTHING
             self._start()
 
     def _start(self):

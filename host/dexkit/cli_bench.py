@@ -23,19 +23,19 @@ app = typer.Typer()
 def flash_board(
     port: Annotated[
         str | None,
-        typer.Argument(help="/dev/ttyACM0, COM3, socket://, sim:pegboard [the board that is there]"),
+        typer.Argument(help="/dev/ttyACM0, COM3, socket://, sim:pegboard (else: the board that is there)"),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="all boards that are plugged in, one by one")] = False,
     object_kind: Annotated[
-        str | None, typer.Option("--object", help="what the board is in [as it was told before]")
+        str | None, typer.Option("--object", help="what the board is in (else: as it was told before)")
     ] = None,
-    name: Annotated[str, typer.Option(help="a name for the kit, kept on it [as it was told before]")] = "",
+    name: Annotated[str, typer.Option(help="a name for the kit, kept on it (else: as before)")] = "",
     rename_object: Annotated[
         str | None, typer.Option(help="what the board is in from now on; sets its calibration aside")
     ] = None,
     board: Annotated[str, typer.Option(help="what a board in boot mode is: pico or pico_w")] = "pico",
     uf2: Annotated[
-        Path | None, typer.Option(help="MicroPython's image as a file [kept here, or fetched]")
+        Path | None, typer.Option(help="MicroPython's image as a file (else: kept here, or fetched)")
     ] = None,
     drive: Annotated[Path | None, typer.Option(help="where the drive of a board in boot mode is")] = None,
     anyway: Annotated[
@@ -86,14 +86,20 @@ def _commission(place: Drive | Plug, wish: Wish) -> int:
     """Bring one board to run this dexkit; return the exit code."""
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("looking", total=None)
+        bar.add_task("looking", total=None)
 
         def show(what: str, done: int, total: int) -> None:
-            bar.update(task, description=what, completed=done, total=total or None)
+            if bar.tasks[-1].description != what:
+                begin(what)
+            bar.update(bar.task_ids[-1], completed=done, total=total or None)
 
         def say(line: str) -> None:
-            bar.update(task, description="looking", total=None)
             console.print(line, markup=False, highlight=False, soft_wrap=True)
+            begin("waiting for the board")
+
+        def begin(what: str) -> None:
+            bar.remove_task(bar.task_ids[-1])
+            bar.add_task(what, total=None)
 
         done = commission(place, wish, Show(say, show))
     print(f"{done.plug.url}: {done.words()}")

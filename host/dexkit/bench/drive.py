@@ -5,6 +5,7 @@ small drive with INFO_UF2.TXT. What is copied there goes to the flash block by b
 board starts and the drive is gone, so the end of a good copy may well look like an error.
 """
 
+import errno
 import os
 import re
 import string
@@ -109,7 +110,7 @@ def copy(drive: Drive, data: bytes, progress: Callable[[int, int], None] = lambd
     Raises
     ------
     LinkError
-        When the drive is gone before all was there.
+        When the drive may not be written to, or is gone before all was there.
     """
     done = 0
     try:
@@ -121,6 +122,11 @@ def copy(drive: Drive, data: bytes, progress: Callable[[int, int], None] = lambd
                 os.fsync(file.fileno())  # else it would only be in this computer's memory
                 progress(min(at + PIECE_BYTES, len(data)), len(data))
     except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise LinkError(
+                f"The drive {drive.folder} may not be written to ({error.strerror}). Probably it was mounted "
+                "by another user or read-only. Unmount it, then mount it yourself: udisksctl mount -b DEVICE"
+            ) from None
         if done < len(data):
             raise LinkError(
                 f"The drive {drive.folder} was gone before the copy was whole ({error.strerror or error}). "

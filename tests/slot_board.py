@@ -63,7 +63,9 @@ class Board:
         self.bites_us: int | None = None
         self.free_bytes = self.HEAP_BYTES
         self.sys = types.SimpleNamespace(path=["", "/lib"], modules=self.modules, exit=sys.exit)
-        self.sys.implementation = types.SimpleNamespace(name="micropython", version=(1, 24, 1, ""), _mpy=4870)
+        self.sys.implementation = types.SimpleNamespace(
+            name="micropython", version=(1, 24, 1, ""), _mpy=4870, _machine="an RP2040"
+        )
         self.sys.print_exception = lambda error: self.prints.append(repr(error))
         self.globals = {"__name__": "__main__", "__builtins__": self.make_builtins()}
         try:

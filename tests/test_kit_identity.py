@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dexkit.bench.identity import Told, read_told, settle
+from dexkit.bench.identity import Told, agree, read_told, tell
 from dexkit.errors import InputError, LinkError
 from dexkit.link import names
 from tests import installed
@@ -41,6 +41,11 @@ def board():
     board.format()
     board.power_up()
     return board
+
+
+def settle(board, wanted):
+    """As `dexkit flash` does, which writes the application in between."""
+    tell(board, agree(board, wanted))
 
 
 def told(board):

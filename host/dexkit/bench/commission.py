@@ -1,7 +1,7 @@
 """The whole way of a board, from whatever is on it to a kit that has proved itself: `dexkit flash`.
 
-Boot mode's drive -> MicroPython -> its port -> what the kit is told -> the application into the idle slot ->
-read back -> started -> hello and self-test -> kept. Each step looks first at what is there already, so the
+Boot mode's drive -> MicroPython -> its port -> the application into the idle slot -> read back -> what the
+kit is told -> started -> hello and self-test -> kept. Each step looks first at what is there already, so the
 same command goes on wherever the way was cut off.
 """
 

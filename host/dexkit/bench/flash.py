@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from dexkit.bench.application import MANIFEST, Application, build
 from dexkit.bench.identify import OLDEST, Found, identify
-from dexkit.bench.identity import READ, Told, settle
+from dexkit.bench.identity import READ, Told, agree, tell
 from dexkit.bench.mpremote import Board
 from dexkit.bench.prove import Proof, prove
 from dexkit.errors import LinkError
@@ -195,7 +195,8 @@ def install(
     """
     found = identify(board)
     check_interpreter(found)
-    kind = settle(board, told if isinstance(told, Told) else Told(told or "")).object_kind
+    agreed = agree(board, told if isinstance(told, Told) else Told(told or ""))
+    kind = agreed.object_kind
     application = application or build(compiled=found.compiled)
     for name in BOOT_FILES:
         board.put_if_other(f"/{name}", (folder("firmware") / "boot" / name).read_bytes())
@@ -203,9 +204,11 @@ def install(
     good = board.ask("slots.state()")["good"]
     there = listed(board)
     if there[good] == application.digests:
+        tell(board, agreed)
         return Installed(kind, good, False, 0, 0, len(application.digests))
     slot = board.ask(f"slots.other({good!r})")
     sent, copied, kept = fill(board, slot, there[slot], there[good], application, progress)
+    tell(board, agreed)
     board.run(f"import os\ntry:\n os.remove('/failure')\nexcept OSError:\n pass\nslots.begin_trial({slot!r})")
     return Installed(kind, slot, board.ask("slots.state()")["tries"] > 0, sent, copied, kept)
 

@@ -85,8 +85,8 @@ def read_told(board: Board) -> Told:
     return Told(word if word in OBJECT_ID else "")
 
 
-def settle(board: Board, wanted: Told) -> Told:
-    """Tell a kit what it is in, unless it was told otherwise before; return what it knows now.
+def agree(board: Board, wanted: Told) -> Told:
+    """Return what a kit is to know from now on, wholly; nothing is written yet.
 
     Parameters
     ----------
@@ -99,8 +99,6 @@ def settle(board: Board, wanted: Told) -> Told:
     ------
     InputError
         When it was told another object before, or was never told one.
-    LinkError
-        When it does not keep it.
     """
     before = read_told(board)
     kind, name = wanted.object_kind or before.object_kind, wanted.name or before.name
@@ -116,12 +114,30 @@ def settle(board: Board, wanted: Told) -> Told:
             f"Probably it is the wrong board. If it is in a {_plain(kind)} from now on, say "
             f"--rename-object {kind}; its calibration is then set aside."
         )
-    board.put_if_other(KIT_FILE, _sealed({"uid": unique_id(board), "object": kind, "name": name}))
-    word = board.run(READ.format(OBJECT_FILE))
-    if word in OBJECT_ID and word != kind:
-        board.run(SET_ASIDE.format(CALIBRATION_FILE, word))
-    board.put_if_other(OBJECT_FILE, f"{kind}\n".encode())
     return Told(kind, name)
+
+
+def tell(board: Board, told: Told) -> None:
+    """Tell a kit what it is in, and its name.
+
+    Parameters
+    ----------
+    board
+        At its prompt.
+    told
+        What was agreed.
+
+    Raises
+    ------
+    LinkError
+        When it does not keep it.
+    """
+    facts = {"uid": unique_id(board), "object": told.object_kind, "name": told.name}
+    board.put_if_other(KIT_FILE, _sealed(facts))
+    word = board.run(READ.format(OBJECT_FILE))
+    if word in OBJECT_ID and word != told.object_kind:
+        board.run(SET_ASIDE.format(CALIBRATION_FILE, word))
+    board.put_if_other(OBJECT_FILE, f"{told.object_kind}\n".encode())
 
 
 def _plain(kind: str) -> str:

@@ -32,8 +32,8 @@ from tests.boot_mode import Socket, command, system, uf2
 from tests.installed import install
 
 KIND, NAME = "coaster", "Blue"
-#: How long a board that was unplugged is waited for, where it runs as fast as this computer.
-HELLO_S = 20.0
+#: How long a board that was unplugged is waited for, for its hello and for an answer.
+WAIT_S = {"cpython": 20.0, "pico": 150.0}
 
 
 class Puller:
@@ -95,8 +95,8 @@ class Way:
                 install(socket.flash, KIND, {"a": self.older}, {"use": "a", "tries": 0, "good": "a"})
                 socket.has_image = True
             with system(socket), pytest.MonkeyPatch.context() as patch:
-                if self.engine == "cpython":
-                    patch.setattr(prove, "HELLO_S", HELLO_S)
+                for name in ("HELLO_S", "SELFTEST_S"):
+                    patch.setattr(prove, name, WAIT_S[self.engine])
                 puller = Puller(socket.plug(), at, after)
                 with puller.watching():
                     code, said = quietly(*self.words)

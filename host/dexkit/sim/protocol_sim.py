@@ -9,12 +9,14 @@ import atexit
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import serial
 
 from dexkit.errors import InputError
+from dexkit.sim.bench import bench_scene, mistuned
 from dexkit.sim.line import Line
 from dexkit.sim.scene import make_scene
 from dexkit.sim.virtual import READY_S, VirtualBoard
@@ -32,7 +34,11 @@ WORDS: dict[str, Callable[[str], Any]] = {
     "damage": float,
     "chunks": {"0": False, "1": True}.__getitem__,
     "fault": lambda text: dict([text.split(":")]),
+    "errors": int,
+    "flash": Path,
 }
+#: How far the time of a board that is not paced goes on when somebody asks whether bytes wait.
+ASK_S = 0.005
 _boards: dict[str, VirtualBoard] = {}
 
 
@@ -42,7 +48,9 @@ def board_of(url: str) -> VirtualBoard:
     Parameters
     ----------
     url
-        ``sim://OBJECT?WORD=VALUE&...`` with the words of WORDS; ``fault=foot:stuck`` breaks a chip.
+        ``sim://OBJECT?WORD=VALUE&...`` with the words of WORDS; ``fault=foot:stuck`` breaks a chip,
+        ``errors=7`` hides errors in its sensors, ``test=bench`` is the object on an engineer's bench,
+        ``flash=FOLDER`` keeps what is written on the board.
 
     Raises
     ------
@@ -63,13 +71,12 @@ def board_of(url: str) -> VirtualBoard:
         except (ValueError, KeyError):
             raise InputError(f"A virtual board cannot have {name}={text}. Probably it is mistyped.") from None
     kind, seed = parts.netloc or parts.path.lstrip("/"), said.get("seed", 1)
-    scene = make_scene(
-        kind,
-        said.get("person", "moderate"),
-        seed,
-        test=said.get("test", ""),
-        length=said.get("length"),
-    )
+    if said.get("test") == "bench":
+        scene = bench_scene(kind, said.get("errors", seed))
+    else:
+        person = said.get("person", "moderate")
+        scene = make_scene(kind, person, seed, test=said.get("test", ""), length=said.get("length"))
+        scene = mistuned(scene, said["errors"]) if "errors" in said else scene
     board = VirtualBoard(
         kind,
         seed=seed,
@@ -80,6 +87,7 @@ def board_of(url: str) -> VirtualBoard:
         repeat_s=said.get("again_s"),
         clock_ppm=said.get("clock_ppm", 0.0),
         faults=said.get("fault"),
+        flash=said.get("flash"),
     )
     _boards[url] = board.power_on(READY_S)
     return board
@@ -132,8 +140,10 @@ class Serial(serial.SerialBase):  # type: ignore[misc]
 
     @property
     def in_waiting(self) -> int:
-        """Bytes that wait to be read."""
+        """Bytes that wait to be read; who only asks, until some come, lets time go on, too."""
         self._check()
+        if not self._board.paced and not self._inbox:
+            self._board.run(ASK_S, or_sent=True)
         return len(self._inbox)
 
     def read(self, size: int = 1) -> bytes:

@@ -1,7 +1,7 @@
 """From captures to a calibration: lines and matrices by least squares, each with its budget of uncertainty.
 
-Uncertainties follow the GUM (JCGM 100:2008): each contribution is a standard uncertainty, combined as the root
-of the sum of squares, expanded with k = 2. Forces and accelerations are conventional: 1 g presses with
+Uncertainties follow the GUM (JCGM 100:2008): each contribution is a standard uncertainty, combined as the
+root of the sum of squares, expanded with k = 2. Forces and accelerations are conventional: 1 g presses with
 9.80665 mN, at rest stands 9.80665 m/s2, wherever the bench is; so grams are right everywhere.
 """
 
@@ -18,9 +18,10 @@ Floats = NDArray[np.float64]
 
 #: Expanded uncertainty is this many standard ones: about 95 %.
 K = 2.0
-ROOT3, ROOT12 = math.sqrt(3.0), math.sqrt(12.0)
-#: How far a cup's axis may be off where it should be: a block's sides and a table set with a bubble level.
-ALIGNMENT_DEG = 0.35
+ROOT2, ROOT3, ROOT12 = math.sqrt(2.0), math.sqrt(3.0), math.sqrt(12.0)
+#: How far a cup's axis may be off where it should be: a table set with a bubble level, which all positions
+#: share, and each side of the block.
+TABLE_DEG, BLOCK_DEG = 0.25, 0.2
 
 
 @dataclass(frozen=True)
@@ -90,9 +91,11 @@ class CellFit:
         What makes a corrected force uncertain, at the largest load.
     residual_n
         (n): corrected minus true, for each point.
-    repeatability_n, hysteresis_n, nonlinearity_n, drift_n
+    repeatability_n, hysteresis_n, nonlinearity_n, creep, drift_n
         Standard deviation of repeated readings; largest difference between up and down; largest mean
-        deviation from the line; how far the zero ran away.
+        deviation from the line; part of a load that came late; how far the zero ran away.
+    drift_standard_n
+        Standard uncertainty of that.
     noise_n
         Of one sample at rest, rms.
     full_n
@@ -109,7 +112,9 @@ class CellFit:
     repeatability_n: float
     hysteresis_n: float
     nonlinearity_n: float
+    creep: float
     drift_n: float
+    drift_standard_n: float
     noise_n: float
     full_n: float
 
@@ -122,6 +127,11 @@ class CellFit:
 def combined(budget: Sequence[Contribution]) -> float:
     """Return the combined standard uncertainty of a budget (GUM 5.1.2)."""
     return math.hypot(*(each.standard for each in budget))
+
+
+def enlarged(freedom: int) -> float:
+    """Return by how much a standard deviation of so few degrees of freedom is too small (JCGM 101, 6.4.9)."""
+    return math.sqrt(freedom / (freedom - 2.0)) if freedom > 2 else 2.0
 
 
 def line(points: Sequence[Point]) -> tuple[Floats, Floats, Floats]:
@@ -142,7 +152,7 @@ def line(points: Sequence[Point]) -> tuple[Floats, Floats, Floats]:
     solved = np.linalg.lstsq(design * weight[:, None], load_n * weight, rcond=None)[0]
     residual_n = design @ solved - load_n
     left = max(len(points) - design.shape[1], 1)
-    scatter = float(np.sum((residual_n * weight) ** 2)) / left
+    scatter = enlarged(left) ** 2 * float(np.sum((residual_n * weight) ** 2)) / left
     covariance = np.linalg.pinv((design * weight[:, None]).T @ (design * weight[:, None])) * max(scatter, 1.0)
     whole = np.zeros(4)
     places = [0, 1] + ([2] if len(points) > 4 else []) + ([3] if any(p.stands for p in points) else [])
@@ -152,7 +162,7 @@ def line(points: Sequence[Point]) -> tuple[Floats, Floats, Floats]:
     return whole, full, residual_n
 
 
-def fit_cell(points: Sequence[Point], count_n: float) -> CellFit:
+def fit_cell(points: Sequence[Point], count_n: float, creep: float = 0.0) -> CellFit:
     """Return a load cell's line and its budget.
 
     Parameters
@@ -161,16 +171,21 @@ def fit_cell(points: Sequence[Point], count_n: float) -> CellFit:
         In the order in which they were taken: two or more masses, up and down, with the empty cell.
     count_n
         Nominal force of one count.
+    creep
+        Part of a load that came late, as a load was left on the cell.
     """
     (gain, offset_n, drift_n_s, own_n), covariance, residual_n = line(points)
     full_n = max(point.load_n for point in points)
     span_s = max(point.t_s for point in points) - min(point.t_s for point in points)
-    drift_n = abs(drift_n_s) * span_s
+    drift_n = float(drift_n_s) * span_s
     groups: dict[tuple[float, bool, int], list[float]] = {}
     for point, residual in zip(points, residual_n, strict=True):
         groups.setdefault((point.load_n, point.stands, point.way), []).append(float(residual))
     again = [np.var(group, ddof=1) for group in groups.values() if len(group) > 1]
+    freedom = sum(len(group) - 1 for group in groups.values())
     repeatability_n = math.sqrt(float(np.mean(again))) if again else float(np.std(residual_n))
+    scattered_n = enlarged(freedom) * repeatability_n
+    late_n = math.hypot(creep * full_n, ROOT2 * scattered_n)  # the difference of two readings
     widths, deviations = [0.0], []
     for load_n, stands in {(load_n, stands) for load_n, stands, _ in groups}:
         ways = [groups[key] for way in (1, -1) if (key := (load_n, stands, way)) in groups]
@@ -188,19 +203,21 @@ def fit_cell(points: Sequence[Point], count_n: float) -> CellFit:
             "B, limits of their class, rectangular, added linearly",
         ),
         Contribution("line", math.sqrt(float(at_full @ covariance[:2, :2] @ at_full)), "A, least squares"),
-        Contribution("repeatability", repeatability_n, "A, the same load again"),
+        Contribution("repeatability", scattered_n, f"A, the same load again, {freedom} degrees of freedom"),
         Contribution("hysteresis", hysteresis_n / 2.0 / ROOT3, "A, half of up minus down, rectangular"),
         Contribution("non-linearity", nonlinearity_n / ROOT3, "A, largest mean deviation, rectangular"),
-        Contribution("drift of zero", drift_n / 2.0 / ROOT3, "A, half of the run's drift, rectangular"),
+        Contribution("creep", late_n / ROOT3, "A, what came late, rectangular"),
+        Contribution("drift of zero", abs(drift_n) / 2.0 / ROOT3, "A, half of the run's drift, rectangular"),
         Contribution("resolution", float(gain) * count_n / ROOT12, "B, one count, rectangular"),
     )
     part = dict(zip((each.name for each in budget), budget, strict=True))
-    bends_n = math.hypot(*(part[name].standard for name in ("hysteresis", "non-linearity", "repeatability")))
-    masses_n = part["reference masses"].standard
+    lags_n = math.hypot(*(part[name].standard for name in ("hysteresis", "repeatability")))
+    bends_n = math.hypot(lags_n, part["non-linearity"].standard)
+    scales_n = math.hypot(bends_n, part["creep"].standard, part["reference masses"].standard)
     return CellFit(
         gain=float(gain),
         offset_n=float(offset_n),
-        gain_standard=math.hypot(math.sqrt(float(covariance[0, 0])), gain * math.hypot(bends_n, masses_n) / full_n),
+        gain_standard=math.hypot(math.sqrt(float(covariance[0, 0])), gain * scales_n / full_n),
         offset_standard_n=math.hypot(
             math.sqrt(float(covariance[1, 1])), bends_n, part["drift of zero"].standard
         ),
@@ -210,7 +227,9 @@ def fit_cell(points: Sequence[Point], count_n: float) -> CellFit:
         repeatability_n=repeatability_n,
         hysteresis_n=hysteresis_n,
         nonlinearity_n=nonlinearity_n,
+        creep=creep,
         drift_n=drift_n,
+        drift_standard_n=math.hypot(math.sqrt(float(covariance[2, 2])) * span_s, ROOT2 * scattered_n),
         noise_n=noise_n,
         full_n=full_n,
     )
@@ -280,48 +299,51 @@ class MotionFit:
         return combined(self.budget)
 
 
-def fit_motion(positions: Sequence[Position], alignment_deg: float = ALIGNMENT_DEG) -> MotionFit:
+def fit_motion(
+    positions: Sequence[Position], table_deg: float = TABLE_DEG, block_deg: float = BLOCK_DEG
+) -> MotionFit:
     """Return the motion sensor's matrix, offset and bias from at least six positions at rest.
 
     Parameters
     ----------
     positions
         Each axis up and down.
-    alignment_deg
-        How far each position may be off, either way.
+    table_deg, block_deg
+        How far all positions together, and each of them, may be off, either way.
     """
     said = np.stack([position.accel_ms2 for position in positions])
-    true = STANDARD_MS2 * np.array([position.up for position in positions])
+    ups = np.array([position.up for position in positions])
+    true = STANDARD_MS2 * ups
     design = np.hstack([said, np.ones((len(said), 1))])
     inverse = np.linalg.pinv(design)  # (4, n): each parameter is a weighted sum of what was true
     solved = inverse @ true
     residual_ms2 = design @ solved - true
     left = 3 * (len(positions) - 4)
-    rest_ms2 = math.sqrt(float(np.sum(residual_ms2**2)) / left)
-    mean_ms2 = max(
-        float(np.max(each.accel_noise_ms2)) / math.sqrt(each.samples) for each in positions
-    )
-    turned_ms2 = STANDARD_MS2 * math.radians(alignment_deg) / ROOT3
-    variance = np.empty_like(true)
-    for place, position in enumerate(positions):
-        across = 1.0 - np.abs(position.up)
-        variance[place] = (turned_ms2 * across) ** 2 + mean_ms2**2
-    variance = np.maximum(variance, min(rest_ms2, turned_ms2) ** 2)
-    spread = np.sqrt(inverse**2 @ variance)  # (4, 3)
+    rest_ms2 = enlarged(left) * math.sqrt(float(np.sum(residual_ms2**2)) / left)
+    mean_ms2 = max(float(np.max(each.accel_noise_ms2)) / math.sqrt(each.samples) for each in positions)
+    table_ms2, block_ms2 = (STANDARD_MS2 * math.radians(deg) / ROOT3 for deg in (table_deg, block_deg))
+    # A small turn moves what lies across gravity only. The table's is the same in all positions, so its parts
+    # add up; the block's are each for itself.
+    across = 1.0 - np.abs(ups)
+    each = (block_ms2 * across) ** 2 + mean_ms2**2
+    spread = np.hypot(table_ms2 * np.abs(inverse) @ across, np.sqrt(inverse**2 @ each))  # (4, 3)
     gyro = np.stack([position.gyro_rads for position in positions])
     gyro_noise = np.sqrt(np.mean([position.gyro_noise_rads**2 for position in positions], axis=0))
     bias_standard = np.hypot(
         np.std(gyro, axis=0, ddof=1) / math.sqrt(len(gyro)),
         gyro_noise / math.sqrt(sum(position.samples for position in positions)),
     )
-    # A direction's error comes from what turns the axes: two opposite positions average.
-    across_ms2 = turned_ms2 / math.sqrt(2.0)
     budget = (
-        Contribution("alignment of positions", across_ms2, f"B, ±{alignment_deg:g}° each, rectangular"),
-        Contribution("fit", rest_ms2, f"A, residuals, {left} degrees of freedom"),
+        Contribution(
+            "table not level", table_ms2, f"B, ±{table_deg:g}°, rectangular, in all positions alike"
+        ),
+        Contribution(
+            "block not square", block_ms2 / ROOT2, f"B, ±{block_deg:g}°, rectangular, two positions"
+        ),
+        Contribution("fit", rest_ms2 / ROOT2, f"A, residuals, {left} degrees of freedom, two positions"),
         Contribution("noise of a mean", mean_ms2, "A"),
     )
-    tilt = math.degrees(math.sqrt(2.0) * combined(budget) / STANDARD_MS2)
+    tilt = math.degrees(ROOT2 * combined(budget) / STANDARD_MS2)
     return MotionFit(
         matrix=solved[:3].T,
         offset_ms2=solved[3],

@@ -1,6 +1,7 @@
-"""An engineer's bench: an object at rest with masses on it, turned, walked through; its sensors have hidden errors.
+"""An engineer's bench: an object at rest with masses on it, turned, walked through, with hidden errors.
 
-The world is changed by `BenchWorld.arrange`, as hands change it; between two changes it is a function of time.
+The world is changed by `BenchWorld.arrange`, as hands change it; between two changes it is a function of
+time.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,7 +30,7 @@ TABLE_DEG, BLOCK_DEG = 0.2, 0.15
 #: How much a weight of class M1 may be off, about: OIML R 111.
 MASS_ERROR = 5e-5
 #: Hands let go, and it swings out.
-SHAKE_S, SHAKE_HZ = 1.2, 7.0
+SHAKE_S, SHAKE_HZ = 0.15, 7.0
 CREEP_S = 25.0
 #: Of the walk through contacts: when the first closes, how long one takes.
 WALK_S, PLACE_S = 1.5, 1.6
@@ -100,7 +101,7 @@ class Errors:
                 offset_n=0.05 * full_n * share[1],
                 bend=3e-4 * share[2],
                 loop=2e-4 * abs(share[3]),
-                creep=6e-4 * share[4],
+                creep=4e-4 * share[4],
                 drift_n_s=1e-6 * full_n * share[5],
                 aside_n=0.004 * full_n * share[6],
             )
@@ -169,6 +170,8 @@ class BenchWorld:
         Mass of each of its pegs.
     accident
         What goes wrong until the next setting: ``moved``, ``drifting`` or nothing.
+    now_s
+        When the setting began, by the bench's own clock.
     """
 
     def __init__(self, object_kind: str, errors: Errors) -> None:
@@ -177,10 +180,11 @@ class BenchWorld:
         self.setting = Setting()
         self.peg_g = (1.0, 1.7, 3.4)[errors.seed % 3] * (1.0 + 0.01 * (errors.seed % 5 - 2))
         self.accident = ""
-        self._base_s = 0.0
+        self.now_s = 0.0
         self._turned = 0
         self._before_n = dict.fromkeys(FULL_N, 0.0)
         self._now_n = self._loads()
+        self._top_n = dict.fromkeys(FULL_N, 1e-3)  # where the loop between up and down closes
 
     def arrange(self, setting: Setting, accident: str = "") -> None:
         """Change how it stands; who reads ahead must be told (`Stage.version`).
@@ -192,14 +196,17 @@ class BenchWorld:
         accident
             What goes wrong meanwhile.
         """
-        self._base_s += STEP_S
+        self.now_s += STEP_S
         self._turned += 1
         self.setting, self.accident = setting, accident
         self._before_n, self._now_n = self._now_n, self._loads()
+        self._top_n = {column: max(top_n, self._now_n[column]) for column, top_n in self._top_n.items()}
 
     def up(self) -> Floats:
         """Return the true direction of up in the object's axes: the table is not quite level."""
-        turn = np.radians(TABLE_DEG) * (2.0 * uniform(self.errors.seed, 1, np.arange(2, dtype=np.int64)) - 1.0)
+        turn = np.radians(TABLE_DEG) * (
+            2.0 * uniform(self.errors.seed, 1, np.arange(2, dtype=np.int64)) - 1.0
+        )
         block = 2.0 * uniform(self.errors.seed, 2, np.arange(3, dtype=np.int64) + 3 * self._turned) - 1.0
         up = np.array(self.setting.up) + np.radians(BLOCK_DEG) * block + np.array([turn[0], turn[1], 0.0])
         return np.asarray(up / np.linalg.norm(up))
@@ -224,35 +231,40 @@ class BenchWorld:
             "tray_n": load_n,
         }
 
+    def runs_n(self, column: str, bench_s: Floats) -> Floats:
+        """Return how far a cell's zero has run away by these times of the bench."""
+        wandered = 1e-4 * FULL_N[column] * walk(self.errors.seed, 60, bench_s)
+        return np.asarray(self.errors.cells[column].drift_n_s * bench_s + wandered)
+
     def read(self, t_s: Floats, columns: Sequence[int] | None = None) -> NDArray[np.float32]:
         """Return what the sensors say at these times: float32 (n, columns of the schema)."""
         t_s = np.asarray(t_s, np.float64)
         names = TABLE[self.object_kind]
         wanted = range(len(names)) if columns is None else columns
         said = self.errors.nominal(self._true(t_s, {names[column] for column in wanted}))
-        now_s, seed = self._base_s + t_s, self.errors.seed
+        bench_s, seed = self.now_s + t_s, self.errors.seed
         for place, (column, noise_n) in enumerate(NOISE_N.items()):
             if column in said:
-                said[column] = said[column] + noise_n * white(seed, 20 + place, now_s)
+                said[column] = said[column] + noise_n * white(seed, 20 + place, bench_s)
         for place, axis in enumerate((*ACCEL, *GYRO)):
             if axis in said:
                 noise = ACCEL_NOISE_MS2 if axis in ACCEL else GYRO_NOISE_RADS
-                said[axis] = said[axis] + noise * white(seed, 40 + place, now_s)
+                said[axis] = said[axis] + noise * white(seed, 40 + place, bench_s)
         return np.stack([said[names[column]] for column in wanted], axis=1).astype(np.float32)
 
     def _true(self, t_s: Floats, wanted: set[str]) -> dict[str, Floats]:
         """Return what is, and what a cell's own laziness makes of it."""
-        now_s = self._base_s + t_s
-        swing = np.exp(-3.0 * np.maximum(t_s, 0.0) / SHAKE_S) * np.sin(2.0 * np.pi * SHAKE_HZ * t_s)
+        bench_s = self.now_s + t_s
+        swing = np.exp(-np.maximum(t_s, 0.0) / SHAKE_S) * np.sin(2.0 * np.pi * SHAKE_HZ * t_s)
         if self.accident == "moved":
-            swing = swing + np.exp(-(((t_s - 5.0) / 0.2) ** 2)) * np.sin(2.0 * np.pi * SHAKE_HZ * t_s)
+            swing = swing + np.exp(-(((t_s - 3.0) / 0.2) ** 2)) * np.sin(2.0 * np.pi * SHAKE_HZ * t_s)
         true: dict[str, Floats] = {}
         for column in FULL_N.keys() & wanted:
             cell, full_n, load_n = self.errors.cells[column], FULL_N[column], self._now_n[column]
             step_n = load_n - self._before_n[column]
             late_n = cell.creep * step_n * np.exp(-np.maximum(t_s, 0.0) / CREEP_S)
-            loop_n = cell.loop * full_n * np.sin(np.pi * min(max(load_n / full_n, 0.0), 1.0))
-            runs_n = cell.drift_n_s * now_s + 1e-4 * full_n * walk(self.errors.seed, 60, now_s)
+            loop_n = cell.loop * full_n * np.sin(np.pi * max(load_n / self._top_n[column], 0.0))
+            runs_n = self.runs_n(column, bench_s)
             if self.accident == "drifting":
                 runs_n = runs_n + 0.004 * full_n * t_s
             aside_n = cell.aside_n * (1.0 - abs(self.setting.up[2]))

@@ -6,6 +6,7 @@ from dexkit.bench.guide import capture_step
 from dexkit.bench.result import Outcome
 from dexkit.bench.steps import MASSES, Step
 from dexkit.bench.weights import weights
+from dexkit.errors import InputError
 from dexkit.link.ports import Plug, add_urls, as_url
 from dexkit.sim.bench import BenchWorld, Setting
 from dexkit.sim.protocol_sim import board_of
@@ -33,6 +34,22 @@ class DemoBench:
         add_urls("dexkit.sim")
         self.plug = Plug(f"sim:{object_kind}?test=bench&seed={seed}&speed=fast{more}")
         self.object_kind = object_kind
+
+    @classmethod
+    def of_port(cls, object_kind: str, port: str) -> "DemoBench | None":
+        """Return the virtual object that ``demo`` or ``demo:SEED`` means; None for another port.
+
+        Raises
+        ------
+        InputError
+            When the seed is no number.
+        """
+        name, _, seed = port.partition(":")
+        if name != "demo":
+            return None
+        if seed and not seed.isdigit():
+            raise InputError(f"A virtual object has a number: demo:7, not {port!r}.")
+        return cls(object_kind, int(seed or 1))
 
     @property
     def world(self) -> BenchWorld:

@@ -21,7 +21,7 @@ K = 2.0
 ROOT2, ROOT3, ROOT12 = math.sqrt(2.0), math.sqrt(3.0), math.sqrt(12.0)
 #: How far a cup's axis may be off where it should be: a table set with a bubble level, which all positions
 #: share, and each side of the block.
-TABLE_DEG, BLOCK_DEG = 0.25, 0.2
+TABLE_DEG, BLOCK_DEG = 0.2, 0.2
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,8 @@ class View:
         Of a walk, how many places.
     readings
         By channel, its latest mean, nominal.
+    past
+        Steps that were taken, and what each said.
     """
 
     run: Calibrator
@@ -47,6 +49,7 @@ class View:
     share: float | None = None
     done: int = 0
     readings: dict[str, float] = field(default_factory=dict)
+    past: list[tuple[str, str]] = field(default_factory=list)
 
 
 class Shows(Protocol):
@@ -135,6 +138,7 @@ def guide(
         view.refused = ""
         if answer == BACK:
             run.back()
+            view.past, view.said = view.past[:-1], ""
             continue
         arrange(step)
 
@@ -146,6 +150,7 @@ def guide(
         view.share = None
         try:
             view.said = run.take(taken, 1e-9 * connection.now_ns())
+            view.past.append((step.title, view.said))
         except InputError as error:
             view.said, view.refused = "", str(error)
     shows.show(view)

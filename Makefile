@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 CORE := $(wildcard native/src/*.[ch] native/include/*.h host/build_core.py setup.py)
 
 .PHONY: help setup build test coverage budget-trials lint bench fuzz damage powercut soak rings way way-of-a-test unplugs clock-trials referee change flash-pulls bench-store store-damage store-power store-kills demo docs generate clean
+.PHONY: help setup build test coverage budget-trials lint bench fuzz damage powercut soak rings way way-of-a-test unplugs clock-trials calibration-trials referee change bench-store store-damage store-power store-kills demo docs generate clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -116,6 +117,10 @@ unplugs: $(VENV)/.dev ## pull the cable UNPLUGS=1000 times at any byte; say how 
 TRIALS ?= 1000
 clock-trials: $(VENV)/.dev ## say how far sample times are off over TRIALS=1000 simulated half hours
 	$(BIN)/python -m tests.clock_world $(TRIALS)
+
+KITS ?= 100
+calibration-trials: $(VENV)/.dev ## calibrate KITS=100 kits with hidden errors; say how often they are found
+	$(BIN)/python -m tests.calibration_trials $(KITS)
 
 PEOPLE ?= 1000
 change: $(VENV)/.dev ## say how often change is claimed of PEOPLE=1000 stable people of each severity, and found

@@ -1,5 +1,6 @@
 """Commands of the engineer's bench: put firmware on boards, and prove that they measure right."""
 
+import getpass
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,15 @@ from dexkit.bench.drive import Drive
 from dexkit.bench.identity import Told
 from dexkit.bench.rollback import roll_back
 from dexkit.errors import DexkitError, InputError
+from dexkit.bench import certificate, register
+from dexkit.bench.calibrating import calibrate_board, find
+from dexkit.bench.flash import flash
+from dexkit.bench.guide_terminal import Lines, Terminal
+from dexkit.bench.on_board import fetch, write_known
+from dexkit.bench.steps import MASSES
+from dexkit.bench.weights import weights
+from dexkit.demo_bench import DemoBench
+from dexkit.errors import InputError
 from dexkit.link.ports import Plug
 
 app = typer.Typer()
@@ -106,3 +116,75 @@ def _commission(place: Drive | Plug, wish: Wish) -> int:
     for fault in done.proof.faults:
         print(f"dexkit: its self-test found: {fault}", file=sys.stderr)
     return 3 if done.proof.faults else 0
+    if proof.faults:
+        raise typer.Exit(3)
+
+
+@app.command("calibrate")
+def calibrate(
+    object_kind: Annotated[
+        str, typer.Argument(metavar="[OBJECT]", help="cup, coaster, button_board, pegboard")
+    ] = "",
+    port: Annotated[
+        str, typer.Option(help="/dev/ttyACM0, COM3; demo:7 is a virtual one [the one that is plugged in]")
+    ] = "",
+    masses: Annotated[str, typer.Option(help="known masses in g, as 50,100,200 [what fits the object]")] = "",
+    class_name: Annotated[str, typer.Option("--class", help="OIML class, or a limit such as 0.1g")] = "M1",
+    serials: Annotated[str, typer.Option(help="serial numbers or certificates of the masses")] = "",
+    operator: Annotated[str, typer.Option(help="who does it [your login]")] = "",
+    temperature: Annotated[float | None, typer.Option(help="of the room, in degrees Celsius")] = None,
+    latitude: Annotated[float | None, typer.Option(help="where, in degrees: for the certificate")] = None,
+    altitude: Annotated[float, typer.Option(help="where, in m")] = 0.0,
+    yes: Annotated[bool, typer.Option("--yes", help="ask nothing (virtual objects do the steps)")] = False,
+    from_board: Annotated[str, typer.Option("--fetch", metavar="PORT", help="keep a board's here")] = "",
+    write: Annotated[str, typer.Option(metavar="ID", help="write a known one on the board at --port")] = "",
+) -> None:
+    """Lead through a calibration, one step at a time; keep it on the board and in this computer's register.
+
+    Exit code 3: it is kept here, but could not be written on the board.
+    """
+    if from_board:
+        found = fetch(Plug(from_board))
+        print(f"Calibration {found.id} of the {found.object_kind} {found.uid} is known here now.")
+        return
+    if write:
+        hello = write_known(Plug(port), write)
+        print(f"The {hello.object_kind} {hello.uid} has calibration {hello.calibration} now.")
+        return
+    if object_kind not in MASSES:
+        raise InputError(f"Which object? Say one of: {', '.join(MASSES)}; as in dexkit calibrate cup.")
+    demo = DemoBench.of_port(object_kind, port)
+    plug = demo.plug if demo else Plug(port) if port else find(object_kind)
+    around = register.Circumstances(
+        operator or getpass.getuser(), serials, temperature, latitude, altitude, simulated=demo is not None
+    )
+    shows = Lines() if yes else Terminal()
+    known = weights(masses or MASSES[object_kind], class_name)
+    done = calibrate_board(
+        plug, object_kind, known, around, shows, demo.arrange if demo else lambda step: None
+    )
+    if done is None:
+        print("dexkit: left; nothing was kept.", file=sys.stderr)
+        return
+    print(done.words())
+    print(f"Its certificate: dexkit certificate {done.outcome.calibration.id}")
+    if done.trouble:
+        print(f"dexkit: {done.trouble}", file=sys.stderr)
+        raise typer.Exit(3)
+
+
+@app.command("certificate")
+def write_certificate(
+    calibration: Annotated[str, typer.Argument(help="id, or a board's uid [list all]")] = "",
+    out: Annotated[Path | None, typer.Option(help="NAME.pdf or NAME.html [calibration-ID.pdf]")] = None,
+) -> None:
+    """Write the certificate of a calibration; without an id, list those of this computer or of a board."""
+    entries = register.listing(calibration)
+    if entries or not calibration:
+        for entry in entries:
+            print(f"{entry['id']}  {entry['made']}  {entry['object']:12} {entry['uid']}  {entry['operator']}")
+        return
+    facts = register.look_up(calibration)
+    path = out or Path(f"calibration-{facts['id']}.pdf")
+    certificate.write(facts, path)
+    print(path)

@@ -21,7 +21,7 @@ from dexkit.protocol.tables import STREAMS
 #: Stillness: a share of the largest load; for the motion sensor as it is.
 STILL_SHARE, STILL_MS2, STILL_RADS = 5e-4, 0.01, 0.002
 #: How far a cell may be from nominal before anything is known, and then from its own line, of the load.
-GAIN_SHARE, MASS_SHARE = 0.15, 0.015
+GAIN_SHARE, MASS_SHARE = 0.15, 0.025
 #: How well the axis that is asked must look up.
 AIM_COS = 0.9
 
@@ -160,8 +160,7 @@ class Calibrator:
                 gain = float(loads_n @ said_n / (said_n @ said_n))
             says_g = gain * says_n / N_PER_G
             share = MASS_SHARE if known else GAIN_SHARE
-            most_g = max(load_g, self.weights[-1].mass_g if known else 0.0)
-            if abs(says_g - load_g) > share * max(most_g, self.weights[0].mass_g):
+            if abs(says_g - load_g) > share * max(load_g, self.weights[0].mass_g):
                 asked = f"{load_g:g} g" if load_g else "nothing"
                 raise InputError(
                     f"On the {CELL_WORDS[column]} lies what weighs {says_g:.1f} g, where {asked} is asked. "

@@ -114,7 +114,8 @@ def at_rest(
         known = np.isfinite(values)
         if np.mean(known) < 1.0 - LOST_SHARE:
             raise InputError(
-                f"The {called} measures nothing. Look with `dexkit selftest`, mend it, and begin anew."
+                f"The {called} measures nothing: the board gave it up. Probably its plug is off, its "
+                "converter hangs or is saturated. Look with `dexkit selftest`, mend it, and begin anew."
             )
         times_s, values = t_s[known], values[known]
         if np.mean(np.abs(values) >= most) > SATURATED_SHARE:

@@ -19,8 +19,8 @@ from dexkit.protocol.tables import STREAMS
 from dexkit.recording.calibration import Axes, Calibration
 
 ACCEL, GYRO = ("ax_ms2", "ay_ms2", "az_ms2"), ("gx_rads", "gy_rads", "gz_rads")
-#: Of the largest load: what a cell may bend, lag or run away before the run is refused.
-BAD_SHARE = 0.01
+#: Of the largest load: what a cell may bend, lag, scatter or run away before the run is refused.
+BAD_SHARE = 0.005
 #: What a position may be off (m/s2: about one degree), and an axis from its direction or scale.
 BAD_MS2, BAD_TURN = 0.2, 0.15
 #: What a cell may say beside while the cup lies on its side.

@@ -3,6 +3,8 @@
 import dataclasses
 import io
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -32,7 +34,7 @@ from dexkit.sim.bench import BenchWorld, Errors
 from dexkit.sim.protocol_sim import board_of, switch_off
 from tests.calibration_trials import calibrate, captured, run_of, trials
 
-FEW = 4
+FEW = 3
 
 
 @pytest.fixture(autouse=True)
@@ -498,3 +500,21 @@ def test_every_step_fits_in_the_terminal(kind, width, height):
             assert len(lines) <= height - 1  # one is left to type on
             assert max(map(len, lines)) <= width
             assert run.current is None or run.current.title in "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["calibrate", "spoon"], "Which object"),
+        (["calibrate", "cup", "--port", "demo:x"], "demo:7"),
+        (["certificate", "ffff"], "misspelt"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_line(words, says):
+    done = subprocess.run(
+        [sys.executable, "-m", "dexkit", *words], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr

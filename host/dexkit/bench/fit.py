@@ -322,12 +322,13 @@ def fit_motion(
     rest_ms2 = enlarged(left) * math.sqrt(float(np.sum(residual_ms2**2)) / left)
     mean_ms2 = max(float(np.max(each.accel_noise_ms2)) / math.sqrt(each.samples) for each in positions)
     table_ms2, block_ms2 = (STANDARD_MS2 * math.radians(deg) / ROOT3 for deg in (table_deg, block_deg))
-    # A small turn moves what lies across gravity, and hardly what lies along it. The table's is the same in all
-    # positions, so its parts add up; the block's are each for itself.
+    # A small turn moves what lies across gravity, and shortens a bit what lies along it. That and the table
+    # are the same in all positions, so their parts add up; the block's sides are each for itself.
+    along_ms2 = STANDARD_MS2 * math.radians(table_deg + block_deg) ** 2 / ROOT3
     across = 1.0 - np.abs(ups)
-    along_ms2 = STANDARD_MS2 * math.radians(table_deg + block_deg) ** 2 / 2.0 / ROOT3
-    each = (block_ms2 * across) ** 2 + along_ms2**2 + mean_ms2**2
-    spread = np.hypot(table_ms2 * np.abs(inverse) @ across, np.sqrt(inverse**2 @ each))  # (4, 3)
+    common = table_ms2 * across + along_ms2 * (1.0 - across)
+    each = (block_ms2 * across) ** 2 + mean_ms2**2
+    spread = np.hypot(np.abs(inverse) @ common, np.sqrt(inverse**2 @ each))  # (4, 3)
     gyro = np.stack([position.gyro_rads for position in positions])
     gyro_noise = np.sqrt(np.mean([position.gyro_noise_rads**2 for position in positions], axis=0))
     bias_standard = np.hypot(

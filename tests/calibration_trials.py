@@ -46,6 +46,32 @@ def run_of(world):
     return Calibrator(captured(world, 0.1).hello, weights(MASSES[world.object_kind], "M1"))
 
 
+def world_of(kind, seed=7):
+    """Return an object of this kind on the bench."""
+    return BenchWorld(kind, Errors.of(kind, seed))
+
+
+def led_to(world, is_there):
+    """Return a calibration of a world, led without accidents to the first step that is wanted."""
+    run = run_of(world)
+    while not is_there(run.current):
+        take(run, world)
+    return run
+
+
+def take(run, world, accident="", setting=None, seconds=None):
+    """Take the current step, perhaps with an accident or another setting than asked."""
+    step = run.current
+    world.arrange(setting or setting_of(step, world), accident)
+    capture = captured(world, seconds or (20.0 if step.kind == "walk" else step.seconds))
+    return run.take(capture, world.now_s)
+
+
+def is_load_of(mass_g):
+    """Return what says whether a step is the one with this mass."""
+    return lambda step: step.mass is not None and step.mass.mass_g == mass_g
+
+
 def calibrate(world, arrange=lambda world, step: world.arrange(setting_of(step, world))):
     """Go through all steps; return what came of it."""
     run = run_of(world)

@@ -19,7 +19,7 @@ from dexkit.errors import InputError
 from dexkit.sim.bench import bench_scene, mistuned
 from dexkit.sim.line import Line
 from dexkit.sim.scene import make_scene
-from dexkit.sim.virtual import READY_S, VirtualBoard
+from dexkit.sim.virtual import READY_S, VirtualBoard, firmware_program
 
 #: What a URL may say besides the object, and how it is read.
 WORDS: dict[str, Callable[[str], Any]] = {
@@ -36,6 +36,7 @@ WORDS: dict[str, Callable[[str], Any]] = {
     "fault": lambda text: dict([text.split(":")]),
     "errors": int,
     "flash": Path,
+    "firmware": str,
 }
 #: How far the time of a board that is not paced goes on when somebody asks whether bytes wait.
 ASK_S = 0.005
@@ -50,7 +51,7 @@ def board_of(url: str) -> VirtualBoard:
     url
         ``sim://OBJECT?WORD=VALUE&...`` with the words of WORDS; ``fault=foot:stuck`` breaks a chip,
         ``errors=7`` hides errors in its sensors, ``test=bench`` is the object on an engineer's bench,
-        ``flash=FOLDER`` keeps what is written on the board.
+        ``flash=FOLDER`` keeps what is written on the board, ``firmware=cup`` is that of another object.
 
     Raises
     ------
@@ -88,6 +89,7 @@ def board_of(url: str) -> VirtualBoard:
         clock_ppm=said.get("clock_ppm", 0.0),
         faults=said.get("fault"),
         flash=said.get("flash"),
+        program=firmware_program(said["firmware"]) if "firmware" in said else None,
     )
     _boards[url] = board.power_on(READY_S)
     return board

@@ -4,8 +4,8 @@ from typing import ClassVar
 
 #: What can be wrong with a chip. `missing` answers no request, `stuck` gives its last value for ever,
 #: `never_ready` measures nothing, `saturated` is beyond its range, `moved` answers at the next address,
-#: `slow` measures at half its rate.
-FAULTS = ("", "missing", "stuck", "never_ready", "saturated", "moved", "slow")
+#: `slow` measures at half its rate, `weak` has a supply too weak to find its own zero.
+FAULTS = ("", "missing", "stuck", "never_ready", "saturated", "moved", "slow", "weak")
 
 
 class Chip:

@@ -8,6 +8,8 @@ from typing import ClassVar
 from dexkit.sim.chips.chip import Chip
 from dexkit.sim.feed import Contacts
 
+#: A loose contact lets go for about so long.
+LOOSE_US = 12_000
 IODIR, IPOL, IOCON, GPPU, GPIO, OLAT = 0x00, 0x02, 0x0A, 0x0C, 0x12, 0x14
 
 
@@ -32,12 +34,23 @@ class MCP23017(Chip):
         self._turned = 0 if low_when_closed else sum(1 << pin for pin in contacts.pins)
         self._loaded = 0 if low_when_closed else 0xFFFF
         self._stuck: int | None = None
+        #: What is wrong with single contacts, by pin: for ever `closed` or `open`; `loose` lets go at times.
+        self.contact_faults: dict[int, str] = {}
         super().__init__(address)
 
     def levels(self, now_us: float) -> int:
         """Return the sixteen levels at the pins; what floats without a pull-up is taken as low."""
-        held_low = self.contacts.closed(now_us) ^ self._turned
+        held_low = self._closed(now_us) ^ self._turned
         return (self.registers[GPPU] | self.registers[GPPU + 1] << 8) & ~held_low
+
+    def _closed(self, now_us: float) -> int:
+        """Return which contacts are closed, as far as each does what it should."""
+        closed = self.contacts.closed(now_us)
+        for pin, fault in self.contact_faults.items():
+            step = int(now_us // LOOSE_US)
+            lets_go = fault == "open" or (fault == "loose" and step * 2654435761 >> 8 & 7 == 0)
+            closed = closed | 1 << pin if fault == "closed" else closed & ~(1 << pin) if lets_go else closed
+        return closed
 
     def on_write(self, register: int, value: int, now_us: float) -> None:
         """Store a register; both addresses of IOCON are one, and GPIO writes the latch."""

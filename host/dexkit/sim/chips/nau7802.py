@@ -7,8 +7,11 @@ read, so a reading that is missed brings no further edge.
 
 from typing import ClassVar
 
+import numpy as np
+
 from dexkit.sim.chips.chip import Chip
 from dexkit.sim.feed import Feed
+from dexkit.sim.noise import white
 
 PU_CTRL, CTRL1, CTRL2, ADCO, REVISION = 0x00, 0x01, 0x02, 0x12, 0x1F
 RESET_BIT, DIGITAL, ANALOG, READY, CYCLE_START, CYCLE_READY = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
@@ -51,6 +54,8 @@ class NAU7802(Chip):
     ) -> None:
         self.feed, self.newton_per_count, self.rate_ppm = feed, newton_per_count, rate_ppm
         self.offset_n, self.gain_error = offset_n, gain_error
+        #: How the zero runs away from power-up on, and white noise besides the world's: what a bad cell does.
+        self.drift_n_s = self.noise_n = 0.0
         #: Time between two conversions.
         self.period_us = 1e5
         self._start_us = -1.0
@@ -83,6 +88,8 @@ class NAU7802(Chip):
         self._now_us = now_us
         if self._calibrated_us >= 0 and now_us >= self._calibrated_us:
             self.registers[CTRL2] &= ~(CALIBRATE | CAL_ERROR) & 0xFF
+            if self._fault == "weak":
+                self.registers[CTRL2] |= CAL_ERROR
             at_us, self._calibrated_us = self._calibrated_us, -1.0
             self._restart(at_us)
         if self._start_us < 0 or self._calibrated_us >= 0 or self._fault == "never_ready":
@@ -160,5 +167,9 @@ class NAU7802(Chip):
             return 0  # nothing is connected there
         force_n = float(self.feed.row(self._start_us, self.period_us, self._taken)[0])
         gain = (1 << (self.registers[CTRL1] & 7)) / 128.0
-        count = round((force_n + self.offset_n) * (1.0 + self.gain_error) * gain / self.newton_per_count)
+        force_n = (force_n + self.offset_n) * (1.0 + self.gain_error)
+        if self.drift_n_s or self.noise_n:
+            at_s = 1e-6 * (self._start_us + self._taken * self.period_us)
+            force_n += self.drift_n_s * at_s + self.noise_n * float(white(1, 0, np.array([at_s]))[0])
+        count = round(force_n * gain / self.newton_per_count)
         return max(-HIGHEST - 1, min(HIGHEST, count)) & 0xFFFFFF

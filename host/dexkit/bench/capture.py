@@ -20,8 +20,14 @@ from dexkit.protocol.tables import BLOCK_MS, STREAMS
 CLOCK_S = 2.0
 #: How long a board may take to hand over what it kept.
 DRAIN_S = 5.0
-#: A board that is to sample and says nothing for so long rests: it is asked to start again, which wakes it.
+#: Setting up sensors that are ill takes a board some seconds before it answers `start`.
+START_S = 10.0
+#: A board that samples and says nothing for so long rests: it is asked to start again, which wakes it.
 QUIET_S = 0.5
+
+#: What ends a line that was begun at the prompt, and starts the interpreter anew; tried so often, waited for.
+SOFT_RESET = b"\x03\x04"
+RESTARTS, RESTART_S = 2, 15.0
 
 #: Is told how many seconds of how many have been taken.
 Progress = Callable[[float, float], None]
@@ -172,6 +178,44 @@ def ask(connection: Connection, word: str, *arguments: str, timeout_s: float = 5
     )
 
 
+def restart(connection: Connection, logs: list[str]) -> Hello:
+    """Have a board's application start anew, which sets up its sensors and says what it complains of.
+
+    Parameters
+    ----------
+    connection
+        An attached one, over USB, that nobody else keeps.
+    logs
+        Takes the lines for people that it says at its start.
+
+    Raises
+    ------
+    LinkError
+        When it does not come back.
+    """
+    hello = connection.session.hello
+    ask(connection, "quit")
+    for _ in range(RESTARTS):
+        connection.type(SOFT_RESET)
+        end_ns = connection.now_ns() + round(1e9 * RESTART_S)
+        while connection.now_ns() < end_ns:
+            for news in _step(connection):
+                if isinstance(news, Log):
+                    logs.append(news.text)
+            now = connection.session.hello
+            if (
+                connection.session.attached
+                and now is not None
+                and hello is not None
+                and now.boot != hello.boot
+            ):
+                return attach(connection, logs)
+    raise LinkError(
+        f"The board on {connection.plug.url} left its application and did not start it again. Unplug it, "
+        "plug it in, and look at it with `dexkit ports`."
+    )
+
+
 def capture(
     board: Plug | Connection,
     seconds: float,
@@ -208,24 +252,29 @@ def capture(
     hello = attach(board, logs)
     session = board.session
     start_ns = board.now_ns()
-    end_ns = start_ns + round(1e9 * seconds)
     taker = _Taker(hello, Timeline(session.clock, start_ns), heard, logs)
     session.start()
-    came_ns = start_ns
+    while not taker.started and not board.ended and board.now_ns() - start_ns < 1e9 * START_S:
+        for news in _step(board):
+            taker.take(news)
+    came_ns = board.now_ns()
+    end_ns = came_ns + round(1e9 * seconds)
     while board.now_ns() < end_ns and not board.ended and goes_on():
         came = [taker.take(news) for news in _step(board)]
         now_ns = board.now_ns()
         if any(came):
             came_ns = now_ns
-        elif now_ns - came_ns > 1e9 * QUIET_S:
-            came_ns = now_ns
+        elif taker.started and now_ns - came_ns > 1e9 * QUIET_S:
+            taker.started = False
             session.request("start")
-        progress(min(1e-9 * (now_ns - start_ns), seconds), seconds)
+        elif not taker.started:
+            came_ns = now_ns
+        progress(min(seconds - 1e-9 * (end_ns - now_ns), seconds), seconds)
     if not session.attached and not board.ended:
         raise LinkError(
             board.trouble or f"The board on {board.plug.url} went silent. Plug it in again, and repeat."
         )
-    took_s = 1e-9 * (board.now_ns() - start_ns)
+    took_s = seconds - 1e-9 * (end_ns - board.now_ns())
     clock = session.clock.state()
     session.stop()
     end_ns = board.now_ns() + round(1e9 * DRAIN_S)
@@ -304,6 +353,7 @@ class _Taker:
 
     def __init__(self, hello: Hello, timeline: Timeline, heard: Heard, logs: list[str]) -> None:
         self.restarts = 0
+        self.started = False
         self._timeline, self._heard, self._logs = timeline, heard, logs
         self._stopped = self._drained = False
         self._streams = {
@@ -333,8 +383,10 @@ class _Taker:
                     stream.tear()
             case Log():
                 self._logs.append(news.text)
-            case Reply(_, "start", False, error):
-                raise LinkError(f"The board does not start. {error}")
+            case Reply(_, "start", ok, error):
+                if not ok:
+                    raise LinkError(f"The board does not start. {error}")
+                self.started = True
             case Reply(_, "stop"):
                 self._stopped = True
             case Heartbeat(_, fields):

@@ -103,6 +103,18 @@ class Connection:
         self.ended = port.ended
         return news
 
+    def type(self, data: bytes) -> None:
+        """Write bytes of one's own, as for a board that is at its prompt; without a port nothing is written.
+
+        Parameters
+        ----------
+        data
+            What a person would type.
+        """
+        with contextlib.suppress(OSError):  # the next step finds that the port is gone
+            if self._port is not None:
+                self._port.write(data)
+
     def close(self) -> None:
         """Close the port; the session stays as it is."""
         port, self._port = self._port, None

@@ -6,6 +6,7 @@ CORE := $(wildcard native/src/*.[ch] native/include/*.h host/build_core.py setup
 
 .PHONY: help setup build test coverage budget-trials lint bench fuzz damage powercut soak rings way way-of-a-test unplugs clock-trials referee change flash-pulls bench-store store-damage store-power store-kills demo docs generate clean
 .PHONY: help setup build test coverage budget-trials lint bench fuzz damage powercut soak rings way way-of-a-test unplugs clock-trials calibration-trials referee change bench-store store-damage store-power store-kills demo docs generate clean
+.PHONY: help setup build test coverage budget-trials lint bench fuzz damage powercut soak rings way unplugs clock-trials calibration-trials referee faults change bench-store store-damage store-power store-kills demo docs generate clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -98,6 +99,9 @@ soak: $(VENV)/.dev ## play MINUTES=30 of the whole kit on a bad line; count what
 
 referee: $(VENV)/.dev ## break each rule of the timed tests, and none in 200 clean trials; print the rulings
 	$(BIN)/python -m tests.referee_table
+
+faults: $(VENV)/.dev ## plant every fault of a kit and a computer, and test 100 healthy kits; print the table
+	$(BIN)/python -m tests.faults
 
 rings: $(VENV)/.rings ## run the firmware on MicroPython and an emulated Pico; write docs/firmware-figures.md
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[rings]'

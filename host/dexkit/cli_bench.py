@@ -1,14 +1,16 @@
 """Commands of the engineer's bench: put firmware on boards, and prove that they measure right."""
 
 import getpass
+import json
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, TimeRemainingColumn
 
 from dexkit.bench.commission import Show, Wish, commission, places
 from dexkit.bench.drive import Drive
@@ -17,14 +19,19 @@ from dexkit.bench.rollback import roll_back
 from dexkit.errors import DexkitError, InputError
 from dexkit.bench import certificate, register
 from dexkit.bench.calibrating import calibrate_board, find
+from dexkit.bench.doctor import Machine, examine
 from dexkit.bench.flash import flash
 from dexkit.bench.guide_terminal import Lines, Terminal
+from dexkit.bench.lights import RED, worst
 from dexkit.bench.on_board import fetch, write_known
+from dexkit.bench.screen import print_findings, print_selftest
+from dexkit.bench.selftest import MINUTE_S, SelfTest, selftest
 from dexkit.bench.steps import MASSES
+from dexkit.bench.walk import Walk
 from dexkit.bench.weights import weights
 from dexkit.demo_bench import DemoBench
-from dexkit.errors import InputError
-from dexkit.link.ports import Plug
+from dexkit.errors import DexkitError, InputError
+from dexkit.link.ports import Plug, plugs
 
 app = typer.Typer()
 
@@ -188,3 +195,120 @@ def write_certificate(
     path = out or Path(f"calibration-{facts['id']}.pdf")
     certificate.write(facts, path)
     print(path)
+
+
+Json = Annotated[Path | None, typer.Option("--json", help="write what was found as JSON; - prints it")]
+
+
+@app.command("selftest")
+def test_boards(
+    port: Annotated[
+        list[str] | None, typer.Argument(help="/dev/ttyACM0, COM3, net:UID, sim:cup [all]")
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=5.0, help="how long each is left alone")] = MINUTE_S,
+    walk: Annotated[bool, typer.Option("--walk", help="then press every contact and cell once")] = False,
+    object_kind: Annotated[
+        str | None, typer.Option("--object", help="what it is, where the board may err")
+    ] = None,
+    json_file: Json = None,
+) -> None:
+    """Leave each object empty and untouched for a minute; say what is well, what is not, and the remedy.
+
+    Exit code 0: nothing is at fault; 3: something is; 2: a board could not be tested.
+    """
+    found = [Plug(url) for url in port] if port else plugs()
+    if not found:
+        raise InputError("No board is plugged in. Plug one in, or name its port. `dexkit doctor` helps.")
+    console = Console(stderr=True)
+    tests: list[SelfTest] = []
+    failures = 0
+    with Progress(
+        *Progress.get_default_columns()[:-1],
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bar:
+
+        def one(plug: Plug) -> SelfTest | DexkitError:
+            task = bar.add_task(plug.url, total=seconds)
+
+            def show(done_s: float, seconds: float) -> None:
+                bar.update(task, completed=done_s)
+
+            def begin(steps: Walk) -> bool:
+                if walk:
+                    bar.console.print(f"{plug.url}: {steps.words()}")
+                return walk
+
+            def look(steps: Walk) -> bool:
+                bar.update(task, description=f"{plug.url}: still {', '.join(steps.left()[:6])}")
+                return True
+
+            try:
+                return selftest(
+                    plug, seconds=seconds, progress=show, wanted=object_kind, begin=begin, look=look
+                )
+            except DexkitError as error:
+                return error
+
+        with ThreadPoolExecutor(1 if walk else len(found)) as pool:
+            for result in pool.map(one, found):
+                if isinstance(result, DexkitError):
+                    failures += 1
+                    print(f"dexkit: {result}", file=sys.stderr)
+                else:
+                    tests.append(result)
+    if json_file is None or str(json_file) != "-":
+        for test in tests:
+            print_selftest(test, Console())
+    _write_json([test.facts() for test in tests], json_file)
+    if failures:
+        raise typer.Exit(2)
+    if any(test.verdict == RED for test in tests):
+        raise typer.Exit(3)
+
+
+@app.command("doctor")
+def examine_computer(
+    port: Annotated[list[str] | None, typer.Argument(help="ports to look at [all]")] = None,
+    fix: Annotated[bool, typer.Option("--fix", help="do what mends it; else nothing is changed")] = False,
+    json_file: Json = None,
+) -> None:
+    """Say what of this computer keeps boards from working, and the very command that mends it.
+
+    Exit code 0: nothing is at fault; 3: something is.
+    """
+    ports = [Plug(url) for url in port] if port else None
+    findings = examine(Machine(), ports)
+    if fix:
+        for finding in findings:
+            if finding.fix is not None:
+                print(f"dexkit: {'; '.join(finding.commands)}", file=sys.stderr)
+                finding.fix()
+        findings = examine(Machine(), ports)
+    if json_file is None or str(json_file) != "-":
+        print_findings(findings, Console())
+    lights = [finding.light for finding in findings]
+    facts = [{**finding.light.facts(), "commands": finding.commands} for finding in findings]
+    _write_json({"verdict": worst(lights), "lights": facts}, json_file)
+    if worst(lights) == RED:
+        raise typer.Exit(3)
+
+
+def _write_json(facts: Any, file: Path | None) -> None:
+    """Print facts, or write them wholly or not at all."""
+    if file is None:
+        return
+    text = json.dumps(facts, indent=1, allow_nan=False)
+    if str(file) == "-":
+        print(text)
+        return
+    fresh = file.with_name(file.name + ".part")
+    try:
+        fresh.write_text(text + "\n", encoding="utf-8")
+        fresh.replace(file)
+    except OSError as error:
+        raise InputError(
+            f"Cannot write {file}: {error.strerror}. Check that the folder exists and may be written to."
+        ) from None

@@ -1,0 +1,72 @@
+"""The computer's side: a healthy one has no finding, nothing is changed unasked, a fix mends its finding."""
+
+from pathlib import Path
+
+import pytest
+
+from dexkit.bench.doctor import examine
+from dexkit.bench.lights import AMBER, GREEN, RED
+from dexkit.link.ports import Plug
+from tests.bench_computer import PORT, Computer
+
+
+def files(folder):
+    return {str(path): path.lstat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def bad(computer, **more):
+    return [
+        finding for finding in examine(computer.machine(), **more) if finding.light.colour in (RED, AMBER)
+    ]
+
+
+def test_a_healthy_computer_has_no_finding(tmp_path):
+    findings = examine(Computer(tmp_path).machine())
+    assert {finding.light.colour for finding in findings} == {GREEN}
+    assert not any(finding.commands or finding.fix for finding in findings)
+
+
+def test_nothing_is_changed_by_looking(tmp_path):
+    computer = Computer(tmp_path, may_write=False, rule=False, manager=True, driver="1.0", now_s=0.0)
+    before = files(tmp_path)
+    assert len(bad(computer)) >= 5
+    assert files(tmp_path) == before
+    assert computer.done == []
+
+
+@pytest.mark.parametrize("is_admin", [False, True])
+def test_a_fix_runs_the_very_commands_that_are_shown(tmp_path, is_admin):
+    computer = Computer(tmp_path, rule=False, is_admin=is_admin)
+    (finding,) = bad(computer)
+    finding.fix()
+    assert [" ".join(command) for command in computer.done] == list(finding.commands)
+    assert all(command[0] == "sudo" for command in computer.done) != is_admin
+    copy = [word for word in computer.done[0] if word != "sudo"]
+    assert copy[0] == "cp"
+    computer.write("etc/udev/rules.d/70-dexkit.rules", Path(copy[1]).read_text())
+    assert bad(computer) == []
+
+
+def test_the_group_of_the_port_is_named_and_who_joined_it_has_to_log_in_anew(tmp_path):
+    computer = Computer(tmp_path, may_read=False, may_write=False)
+    (finding,) = bad(computer)
+    assert finding.commands == ("sudo usermod -a -G dialout ada",)
+    computer.write("etc/group", "root:x:0:\ndialout:x:20:bob,ada\n")
+    (finding,) = bad(computer)
+    assert "log out and in again" in finding.light.remedy
+    assert finding.fix is None
+
+
+def test_a_port_that_is_not_there_and_no_port_at_all_are_said(tmp_path):
+    (finding,) = bad(Computer(tmp_path), ports=[Plug("/dev/ttyACM7")])
+    assert finding.light.of == "/dev/ttyACM7"
+    assert "Plug the board in" in finding.light.remedy
+    none = examine(Computer(tmp_path / "b").machine(), ports=[])
+    assert any("no board" in finding.light.measured for finding in none)
+
+
+def test_a_port_is_not_held_by_who_has_another_one_open(tmp_path):
+    computer = Computer(tmp_path, holder="minicom")
+    (tmp_path / "proc/400/fd/3").unlink()
+    (tmp_path / "proc/400/fd/3").symlink_to(PORT + "0")
+    assert bad(computer) == []

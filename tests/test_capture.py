@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from dexkit.bench.capture import ask, attached, capture
+from dexkit.bench.capture import ask, attached, capture, restart
 from dexkit.errors import LinkError
 from dexkit.link.ports import Plug, add_urls
+from dexkit.sim.engines import node
 from dexkit.sim.protocol_sim import board_of, switch_off
 
 add_urls("dexkit.sim")
@@ -71,3 +72,28 @@ def test_it_ends_when_who_looks_on_has_seen_enough():
 def test_nobody_at_the_other_end_is_said():
     with pytest.raises(LinkError, match="no port"):
         capture(Plug("/dev/no-such-board"), 1.0)
+
+
+def test_a_cup_that_falls_asleep_is_woken_and_little_is_missing():
+    with attached(Plug(url("cup?seed=5&test=bench"))) as connection:
+        ask(connection, "set", "rest_s", "3")
+        taken = capture(connection, 9.0)
+    assert any("At rest" in line for line in taken.logs)
+    for samples, rate_hz in zip(taken.streams.values(), (320, 208), strict=True):
+        assert len(samples.t_s) > 0.9 * 9.0 * rate_hz
+        assert samples.rate_hz == pytest.approx(rate_hz, rel=0.005)
+
+
+@pytest.mark.parametrize("engine", ["cpython", "micropython"])
+def test_a_board_started_anew_says_what_it_complains_of(engine):
+    if engine == "micropython" and node.missing():
+        pytest.skip(node.missing())
+    where = url(f"coaster?seed=6&engine={engine}")
+    (board_of(where).flash / "settings").write_bytes(b"{}\n00000000\n")
+    logs = []
+    with attached(Plug(where)) as connection:
+        before = connection.session.hello.boot
+        hello = restart(connection, logs)
+        assert hello.boot != before
+        assert capture(connection, 1.0).streams["coaster/load"].rate_hz == pytest.approx(320, rel=0.01)
+    assert any("/settings is not used: it is damaged" in line for line in logs)

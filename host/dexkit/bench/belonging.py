@@ -17,7 +17,7 @@ REMEDIES = (
         "Charge or change the battery, or use another cable or port; then plug the board in anew.",
     ),
     ("cables are swapped", "Exchange the plugs of the two buses."),
-    ("address is set wrongly", "Set the address straps of this chip as docs/bench.md says for it."),
+    ("address is set wrongly", "Set the address straps of this chip: its address stands in hardware/."),
     (
         "does not answer",
         "Switch the board off, press its plug and cable home, switch on; else change the chip.",

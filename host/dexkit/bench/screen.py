@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -33,7 +32,7 @@ def print_selftest(test: SelfTest, console: Console) -> None:
     """
     hello = test.hello
     name = hello.object_kind.replace("_", " ").capitalize()
-    title = f"{name} {hello.uid} at {test.port}, {test.seconds:.0f} s at rest, firmware {hello.firmware}"
+    title = f"{name} {hello.uid} at {test.port}: {test.seconds:.0f} s at rest, firmware {hello.firmware}"
     _print_lights(title, test.lights, console)
     if test.note:
         console.print(f"Note: {escape(test.note)}")
@@ -59,32 +58,28 @@ def print_findings(findings: Iterable[Finding], console: Console) -> None:
     if commands:
         console.print("What mends it, typed by you or done by `dexkit doctor --fix`:")
         for command in commands:
-            console.print(f"  {escape(command)}", style="bold", soft_wrap=True)
-    bad = sum(light.colour in (RED, AMBER) for light in lights)
+            console.print(f"  {escape(command)}", style="bold", soft_wrap=True, highlight=False)
     verdict = worst(lights)
-    words = "All is well." if not bad else f"{bad} to be looked at."
-    console.print(f"[{STYLES[verdict]}]{SIGNS[verdict]} {words}")
+    counts = [(sum(light.colour == colour for light in lights), WORDS[colour]) for colour in (RED, AMBER)]
+    words = ", ".join(f"{word}: {count}" for count, word in counts if count) or "All is well"
+    console.print(f"[{STYLES[verdict]}]{SIGNS[verdict]} {words}.", highlight=False)
 
 
 def _print_lights(title: str, lights: Iterable[Light], console: Console) -> None:
-    table = Table(title=escape(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("", no_wrap=True)
-    table.add_column("what", overflow="fold")
-    table.add_column("measured", overflow="fold")
-    table.add_column("expected", overflow="fold")
+    console.print(f"[bold]{escape(title)}", highlight=False)
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
     order = [RED, AMBER, GREEN, GREY]
     for light in sorted(merged(lights), key=lambda light: order.index(light.colour)):
         style = STYLES[light.colour]
-        what = f"{light.check} {light.of}".strip()
-        table.add_row(
-            f"[{style}]{SIGNS[light.colour]} {WORDS[light.colour]}",
-            escape(what),
-            escape(light.measured),
-            escape(light.expected),
-        )
+        text = f"[bold]{escape(f'{light.check} {light.of}'.strip())}[/]: {escape(light.measured)}"
+        if light.expected and light.expected != light.measured:
+            text += f"[dim] ({'' if light.colour == GREEN else 'expected: '}{escape(light.expected)})[/]"
         if light.remedy and light.colour != GREEN:
-            table.add_row("", "", f"[italic]→ {escape(light.remedy)}", "")
-    console.print(table)
+            text += f"\n→ {escape(light.remedy)}"
+        grid.add_row(f"[{style}]{SIGNS[light.colour]} {WORDS[light.colour]}", text)
+    console.print(grid, highlight=False)
 
 
 def merged(lights: Iterable[Light]) -> Iterator[Light]:

@@ -215,6 +215,9 @@ def _stuck(sensor: Sensor, always: str) -> str:
 
 def not_walked(hardware: Hardware) -> list[Light]:
     """Return the grey lines of what only a walk can show."""
-    walk = Walk(hardware)
-    what = ", ".join(walk.left())
-    return [Light("walk", "", GREY, f"not walked: {what}", "", "dexkit selftest PORT --walk")] if what else []
+    left = Walk(hardware).left()
+    contacts = [channel for channel in left if not channel.endswith("_n")]
+    what = [f"{len(contacts)} contacts"] if contacts else []
+    what += [channel for channel in left if channel.endswith("_n")]
+    measured = f"not walked: {', '.join(what)}"
+    return [Light("walk", "", GREY, measured, "", "dexkit selftest PORT --walk")] if left else []

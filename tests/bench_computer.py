@@ -31,11 +31,12 @@ class Computer:
         now_s=1.8e9,
         tested="2026-12-01T00:00:00Z",
         is_admin=False,
+        platform="linux",
     ):
         self.root, self.done = Path(root), []
         self.allowed = {os.R_OK: may_read, os.W_OK: may_write}
         self.firmware, self.driver, self.free_mb, self.now_s = firmware, driver, free_mb, now_s
-        self.is_admin = is_admin
+        self.is_admin, self.platform = is_admin, platform
         self.write("dev/ttyACM0", "")
         self.write("etc/group", "root:x:0:\ndialout:x:20:\n")
         for number, name in enumerate([holder or "bash", "ModemManager" if manager else "sshd"], 400):
@@ -60,7 +61,7 @@ class Computer:
         hello = Hello("coaster", "aa", self.firmware, SCHEMA_HASH, 1, {}, None, said)
         steady = iter(range(1000))
         return Machine(
-            platform="linux",
+            platform=self.platform,
             python=(3, 12, 1),
             root=self.root,
             user="ada",

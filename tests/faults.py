@@ -166,7 +166,7 @@ FAULTS = (
           "object", "", "dexkit flash"),
     Fault("wrong object", "a person says coaster", lambda: Kit("cup", 16).test(wanted="coaster").lights,
           "object", "", "dexkit flash"),
-    Fault("foreign board", "calibration of another", of_another, "calibration", "", "calibrate"),
+    Fault("foreign board", "calibration of another", of_another, "calibration", "", "copied"),
     Fault("foreign board", "its calibration is gone", lost, "calibration", "", "calibrate"),
     Fault("read-only port", "may be read only", on_computer(may_write=False), "permission", "/dev/ttyACM0",
           "dialout", "doctor"),

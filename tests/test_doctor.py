@@ -70,3 +70,10 @@ def test_a_port_is_not_held_by_who_has_another_one_open(tmp_path):
     (tmp_path / "proc/400/fd/3").unlink()
     (tmp_path / "proc/400/fd/3").symlink_to(PORT + "0")
     assert bad(computer) == []
+
+
+def test_where_there_is_no_such_command_none_is_shown(tmp_path):
+    computer = Computer(tmp_path, now_s=0.0, platform="win32")
+    (finding,) = bad(computer)
+    assert finding.light.check == "clock"
+    assert not finding.commands

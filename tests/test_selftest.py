@@ -35,6 +35,15 @@ def test_a_healthy_kit_raises_no_alarm(kind, seed):
     assert faults.alarms(kind, seed, 8.0) == []
 
 
+def test_a_board_that_was_put_into_another_object_is_told_once():
+    kit = Kit("coaster", 7)
+    keep(Entry("2026-11-30T12:00:00Z", kit.uid, "pegboard", "0.1.0", None, GREEN))
+    colours = [
+        next(light.colour for light in kit.test(5.0).lights if light.check == "object") for _ in range(2)
+    ]
+    assert colours == [RED, GREEN]
+
+
 def test_what_no_sensor_carries_is_said_and_why():
     lights = {light.check: light for light in Kit("cup", 3).test(6.0).lights}
     assert lights["battery"].colour == GREY
@@ -74,7 +83,7 @@ def test_a_trend_warns_and_scatter_does_not():
     assert "at the budget in 18 days" in alarms(trend[:-1], trend[-1])[0].measured
     slow = [entry(day, 0.0001 * day) for day in range(8)]
     assert colour_of(slow) == GREEN
-    scatter = [entry(day, 0.0004 * (-1) ** day) for day in range(8)]
+    scatter = [entry(day, 0.0001 * gone) for day, gone in enumerate((0, 18, -12, 20, -8, 22, -4, 23))]
     assert colour_of(scatter) == GREEN
 
 

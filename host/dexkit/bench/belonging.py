@@ -73,7 +73,7 @@ def _states(hello: Hello, told: Mapping[str, Any]) -> dict[str, str]:
     return states
 
 
-def kind(hello: Hello, told: Mapping[str, Any], before: Iterable[str], wanted: str | None) -> Light:
+def kind(hello: Hello, told: Mapping[str, Any], before: str | None, wanted: str | None) -> Light:
     """Return whether the board is in the object that it says.
 
     Parameters
@@ -81,7 +81,7 @@ def kind(hello: Hello, told: Mapping[str, Any], before: Iterable[str], wanted: s
     hello, told
         As above.
     before
-        As what this very board was tested earlier.
+        As what this very board was tested last; None where it never was.
     wanted
         What a person says it is in; None where nobody said.
     """
@@ -90,9 +90,10 @@ def kind(hello: Hello, told: Mapping[str, Any], before: Iterable[str], wanted: s
     remedy = f"Look at what it is in; then tell it: dexkit flash PORT --object {wanted or 'KIND'}"
     if wanted is not None and wanted != says:
         return Light("object", "", RED, f"says {name}", wanted.replace("_", " "), remedy)
-    if others := sorted(set(before) - {says}):
-        was = ", ".join(other.replace("_", " ") for other in others)
-        return Light("object", "", RED, f"says {name}, was {was} when it was tested before", was, remedy)
+    if before not in (None, says):
+        was = str(before).replace("_", " ")
+        measured = f"says {name}, was {was} when it was tested last"
+        return Light("object", "", RED, measured, was, f"{remedy} If it was changed on purpose, repeat.")
     if fits := _fits(says, _states(hello, told)):
         could = " or ".join(other.replace("_", " ") for other in fits)
         return Light(

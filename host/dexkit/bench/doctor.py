@@ -32,6 +32,8 @@ from dexkit.link.ports import RULES, Plug, plugs, rules_file
 PYTHON = (3, 11)
 #: Where udev looks for rules; what is written goes into the first.
 RULE_FOLDERS = ("etc/udev/rules.d", "run/udev/rules.d", "usr/local/lib/udev/rules.d", "usr/lib/udev/rules.d")
+#: Commands that macOS has as well.
+UNIX = ("chmod", "chown")
 #: No dexkit is older.
 FIRST_S = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 
@@ -154,7 +156,9 @@ class Machine:
     run: Callable[[Sequence[str]], None] = _run
 
     def mending(self, light: Light, *commands: Sequence[str]) -> Finding:
-        """Return a finding that these commands mend; an administrator's are given by sudo."""
+        """Return a finding that these commands mend, where there are such; with sudo where it is needed."""
+        if self.platform == "win32" or (commands[0][0] not in UNIX and not self.platform.startswith("linux")):
+            return Finding(light)
         full = [command if self.is_admin else ("sudo", *command) for command in commands]
 
         def fix() -> None:

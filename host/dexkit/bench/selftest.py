@@ -227,7 +227,7 @@ def judged(
     hello = minute.hello
     calibration = known(hello.calibration)
     lights = [
-        belonging.kind(hello, told, (entry.object_kind for entry in earlier), wanted),
+        belonging.kind(hello, told, earlier[-1].object_kind if earlier else None, wanted),
         belonging.calibration(
             hello, calibration, [*logs, *minute.logs], (entry.calibration for entry in earlier)
         ),

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from dexkit import __version__
-from dexkit.bench.doctor import Machine
+from dexkit.bench.machine import Machine
 from dexkit.link.listing import Seen
 from dexkit.link.news import Hello
 from dexkit.link.ports import RULES, Plug, rules_file

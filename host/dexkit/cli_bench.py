@@ -19,10 +19,11 @@ from dexkit.bench.rollback import roll_back
 from dexkit.errors import DexkitError, InputError
 from dexkit.bench import certificate, register
 from dexkit.bench.calibrating import calibrate_board, find
-from dexkit.bench.doctor import Machine, examine
+from dexkit.bench.doctor import examine
 from dexkit.bench.flash import flash
 from dexkit.bench.guide_terminal import Lines, Terminal
 from dexkit.bench.lights import RED, worst
+from dexkit.bench.machine import Machine
 from dexkit.bench.on_board import fetch, write_known
 from dexkit.bench.screen import print_findings, print_selftest
 from dexkit.bench.selftest import MINUTE_S, SelfTest, selftest

@@ -138,7 +138,7 @@ def attach(connection: Connection, logs: list[str] | None = None) -> Hello:
         session, now_ns = connection.session, connection.now_ns()
         if session.attached and session.hello is not None:
             state = session.clock.state()
-            if (state is not None and state.probes >= BURST) or now_ns > end_ns + round(1e9 * CLOCK_S):
+            if (state is not None and state.probes >= BURST) or now_ns > end_ns + 1e9 * CLOCK_S:
                 return session.hello
         elif now_ns > end_ns:
             raise LinkError(
@@ -274,8 +274,7 @@ def capture(
         raise LinkError(
             board.trouble or f"The board on {board.plug.url} went silent. Plug it in again, and repeat."
         )
-    took_s = seconds - 1e-9 * (end_ns - board.now_ns())
-    clock = session.clock.state()
+    took_s, clock = seconds - 1e-9 * (end_ns - board.now_ns()), session.clock.state()
     session.stop()
     end_ns = board.now_ns() + round(1e9 * DRAIN_S)
     while (

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from dexkit.bench.lights import AMBER, GREEN, RED, Light, limits
+from dexkit.bench.standing import GRAVITY_MS2
 from dexkit.errors import InputError
 from dexkit.kit_files import config_folder
 
-GRAVITY_MS2 = 9.80665
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 DAY_S = 86_400.0
 REMEDY = (

@@ -1,116 +1,20 @@
 """What a minute of an untouched object shows: rates, noise, range, unique counts, drift, tilt, contacts."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dexkit.bench.capture import Capture, Samples
 from dexkit.bench.lights import AMBER, GREEN, GREY, RED, Light, limits, within
+from dexkit.bench.rest import Rest
+from dexkit.bench.standing import ACCEL, GRAVITY_MS2, LEVEL, standing, upright
 from dexkit.hardware import Hardware, Sensor
-from dexkit.protocol.tables import STREAMS
-from dexkit.recording.calibration import Axes, Calibration
+from dexkit.recording.calibration import Calibration
 
-GRAVITY_MS2 = 9.80665
-#: From a median of distances to the standard deviation of white noise.
-MAD = 1.4826
-ACCEL, GYRO = ("ax_ms2", "ay_ms2", "az_ms2"), ("gx_rads", "gy_rads", "gz_rads")
+GYRO = ("gx_rads", "gy_rads", "gz_rads")
 
 CELL = "Take the cell out of draught and sun, tighten its screws, keep its cable off the motor of the table."
-LEVEL = "Stand it empty on a level table, nothing touching it, and repeat."
-
-
-@dataclass(frozen=True)
-class Rest:
-    """One channel at rest.
-
-    Parameters
-    ----------
-    level
-        Median, in true units where the calibration is known, else nominal.
-    slope_min, slope_error_min
-        How it runs away in a minute, a straight line; its standard error. NaN where watched too shortly.
-    noise
-        Rms of the white part, from the differences of neighbours: neither drift nor rare spikes count.
-    scatter
-        Rms of the medians of seconds about the straight line.
-    lowest, highest
-        Of all samples.
-    unique
-        How many different readings.
-    missing
-        Share of rows in which nothing was measured.
-    uncertainty
-        Standard uncertainty of the certificate; None where there is none.
-    """
-
-    level: float
-    slope_min: float
-    slope_error_min: float
-    noise: float
-    scatter: float
-    lowest: float
-    highest: float
-    unique: int
-    missing: float
-    uncertainty: float | None
-
-
-def figures(capture: Capture, calibration: Calibration | None) -> dict[str, Rest]:
-    """Return each numeric channel at rest, by its name.
-
-    Parameters
-    ----------
-    capture
-        Of an untouched object.
-    calibration
-        Of its board; None: nominal.
-    """
-    found = {}
-    for name, samples in capture.streams.items():
-        if STREAMS[name].wire.startswith("bits"):
-            continue
-        axes = calibration.streams.get(name) if calibration is not None else None
-        values = axes.correct(samples.values) if axes is not None else samples.values
-        for column, channel in enumerate(samples.columns):
-            found[channel] = _rest(samples, values[:, column], axes, column)
-    return found
-
-
-def _rest(samples: Samples, values: NDArray[np.float32], axes: Axes | None, column: int) -> Rest:
-    there = np.isfinite(values)
-    missing = 1.0 - float(there.mean()) if len(values) else 1.0
-    settled = there & (samples.t_s >= limits().settle_s)
-    nothing = float("nan")
-    uncertainty = axes.uncertainty[column] if axes is not None and axes.uncertainty else None
-    if settled.sum() < 2:
-        unknown = (nothing, nothing, nothing, nothing, nothing, nothing, nothing)
-        return Rest(*unknown, 0, missing, uncertainty)
-    t_s, y = samples.t_s[settled], values[settled].astype(np.float64)
-    steps = np.diff(y)
-    noise = MAD * float(np.median(np.abs(steps - np.median(steps)))) / np.sqrt(2.0)
-    second = np.floor(t_s - t_s[0]).astype(int)
-    middles = np.array([np.median(y[second == each]) for each in np.unique(second)])
-    slope = error = scatter = nothing
-    at_s = np.unique(second) + 0.5
-    if len(at_s) >= limits().drift_s:
-        line = np.polyfit(at_s, middles, 1)
-        scatter = float(np.sqrt(np.mean((middles - np.polyval(line, at_s)) ** 2)))
-        slope, error = 60.0 * float(line[0]), 60.0 * scatter / float(np.sqrt(len(at_s)) * at_s.std())
-    return Rest(
-        float(np.median(y)),
-        slope,
-        error,
-        noise,
-        scatter,
-        float(y.min()),
-        float(y.max()),
-        len(np.unique(samples.values[settled, column])),
-        missing,
-        uncertainty,
-    )
 
 
 def resting(
@@ -146,9 +50,9 @@ def resting(
         for channel in sensor.channels:
             lights += _channel(sensor, channel, rests[channel])
     if hardware.object == "cup":
-        lights += _standing(hardware, rests, calibration)
+        lights += standing(hardware, rests, calibration)
     if ACCEL[2] in rests:
-        lights += _tilt(rests, calibration)
+        lights += upright(rests, calibration)
     return lights
 
 
@@ -353,97 +257,6 @@ def _contacts(sensor: Sensor, samples: Samples) -> Iterator[Light]:
             )
         else:
             yield Light(what, channel, GREEN, f"not {word}", f"not {word}")
-
-
-def _standing(
-    hardware: Hardware, rests: Mapping[str, Rest], calibration: Calibration | None
-) -> Iterator[Light]:
-    """Yield whether the foot bears the cup and what is in it: what swapped or dead cells cannot show."""
-    foot, inner = rests["foot_n"], rests["inner_n"]
-    if not np.isfinite(foot.level) or not np.isfinite(inner.level):
-        return
-    cup_g = hardware.mass_g["cup"]
-    assert isinstance(cup_g, float)
-    more_g = 1000.0 * (foot.level - inner.level) / GRAVITY_MS2
-    expected = f"{cup_g:.0f} g more than the inner cell"
-    said = f"foot bears {more_g:.0f} g more than the inner cell"
-    if more_g < -0.5 * cup_g:
-        yield Light(
-            "channels",
-            "foot_n, inner_n",
-            RED,
-            f"inner cell bears {-more_g:.0f} g more than the foot",
-            expected,
-            "Foot and inner cell are swapped: exchange their plugs, and repeat.",
-            more_g,
-            cup_g,
-            "g",
-        )
-    elif more_g < 0.5 * cup_g:
-        yield Light(
-            "channels",
-            "foot_n",
-            RED,
-            said,
-            expected,
-            "Stand the cup on the table. If it stays, the foot's cell is dead or free: check its wires.",
-            more_g,
-            cup_g,
-            "g",
-        )
-    else:
-        off_g = more_g - cup_g
-        far = calibration is not None and abs(off_g) > 0.1 * cup_g
-        yield Light(
-            "channels",
-            "foot_n, inner_n",
-            AMBER if far else GREEN,
-            said,
-            expected,
-            f"{LEVEL} If it stays, calibrate it again." if far else "",
-            more_g,
-            cup_g,
-            "g",
-        )
-
-
-def _tilt(rests: Mapping[str, Rest], calibration: Calibration | None) -> Iterator[Light]:
-    """Yield gravity's size and direction."""
-    accel = np.array([rests[axis].level for axis in ACCEL])
-    size = float(np.linalg.norm(accel))
-    if not np.isfinite(size):
-        return
-    certified = calibration is not None and "cup/motion" in calibration.streams
-    limit = GRAVITY_MS2 * np.sin(np.radians(limits().tilt_deg)) if certified else limits().accel_ms2
-    limit = float(limit) + 0.03  # gravity differs so much between the equator and the poles
-    well = abs(size - GRAVITY_MS2) <= limit
-    yield Light(
-        "gravity",
-        "ax ay az",
-        GREEN if well else RED,
-        f"{size:.3f} m/s2",
-        f"{GRAVITY_MS2:.2f} within {limit:.2f} m/s2",
-        "" if well else "Keep it still and repeat. If it stays, calibrate it; else change the motion sensor.",
-        size,
-        limit,
-        "m/s2",
-    )
-    tilt_deg = float(np.degrees(np.arccos(np.clip(accel[2] / size, -1.0, 1.0)))) if size > 1.0 else 180.0
-    upright = limits().certified_upright_deg if certified else limits().upright_deg
-    colour = within(tilt_deg, upright, limits().lying_deg)
-    yield Light(
-        "tilt",
-        "ax ay az",
-        colour,
-        f"{tilt_deg:.1f} degrees from upright",
-        f"within {upright:g} degrees",
-        ""
-        if colour == GREEN
-        else f"{LEVEL} If it stays, the motion sensor is mounted turned or has come loose.",
-        tilt_deg,
-        upright,
-        "deg",
-    )
 
 
 def clock(capture: Capture) -> Light:

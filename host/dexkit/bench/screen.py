@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from dexkit.bench.doctor import Finding
 from dexkit.bench.lights import AMBER, GREEN, GREY, RED, WORDS, Light, worst
+from dexkit.bench.machine import Finding
 from dexkit.bench.selftest import SelfTest
 
 STYLES = {RED: "bold red", AMBER: "bold yellow", GREEN: "green", GREY: "bright_black"}

@@ -11,7 +11,9 @@ from dexkit.bench import belonging
 from dexkit.bench.capture import Capture, Progress, ask, attach, attached, capture, restart
 from dexkit.bench.history import TIME, Entry, alarms, keep, kept
 from dexkit.bench.lights import GREY, RED, Light, worst
-from dexkit.bench.resting import ACCEL, Rest, clock, figures, resting
+from dexkit.bench.rest import Rest, figures
+from dexkit.bench.resting import clock, resting
+from dexkit.bench.standing import ACCEL
 from dexkit.bench.walk import Walk, not_walked
 from dexkit.errors import LinkError
 from dexkit.hardware import load

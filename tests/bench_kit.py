@@ -92,6 +92,8 @@ class Kit:
         (self.board.flash / name).write_bytes(line + b"\n%08x\n" % zlib.crc32(line))
 
     def test(self, seconds=8.0, *, walk=False, now=NOW, **more):
+        self.world.walking = False
+
         def begin(steps):
             self.world.walking = walk
             self.until_s = self.board.world_s + self.world.press_s + 6.0

@@ -148,7 +148,10 @@ def calibration(
         Ids of the calibrations that it had in earlier self-tests.
     """
     foreign = [line for line in logs if "another board" in line]
-    again = "Calibrate the object again, or put its own certificate back: dexkit calibrate"
+    again = (
+        f"Calibrate it again: dexkit calibrate {hello.object_kind}; or put its own back: dexkit calibrate "
+        "--write ID --port PORT"
+    )
     if foreign:
         return Light(
             "calibration",
@@ -163,7 +166,14 @@ def calibration(
     if hello.calibration is None:
         if had := [each for each in before if each]:
             return Light("calibration", "", RED, f"none any more; it had {had[-1]}", had[-1], again)
-        return Light("calibration", "", GREY, "uncalibrated: values are nominal", "", "dexkit calibrate PORT")
+        return Light(
+            "calibration",
+            "",
+            GREY,
+            "uncalibrated: values are nominal",
+            "",
+            f"dexkit calibrate {hello.object_kind}",
+        )
     if known is None:
         return Light(
             "calibration",
@@ -171,7 +181,7 @@ def calibration(
             AMBER,
             f"{hello.calibration}, which this computer does not know",
             "known here",
-            "Copy its certificate from the computer that made it, so that values are judged in true units.",
+            "Take it over from the board: dexkit calibrate --fetch PORT; then true units are judged.",
         )
     if known.uid != hello.uid or known.object_kind != hello.object_kind:
         return Light(

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dexkit.assess.live import LiveTake
 from dexkit.protocol.tables import STREAMS, TABLE
 from dexkit.recording import Recording, Stream
+from dexkit.score.live import LiveTake
 from dexkit.score.take import take_of
 from dexkit.sim import make_scene
 

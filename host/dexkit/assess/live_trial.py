@@ -7,11 +7,11 @@ from dataclasses import asdict
 import numpy as np
 from numpy.typing import NDArray
 
-from dexkit.assess.live import LiveTake
 from dexkit.assess.profile import Profile
 from dexkit.assess.referee import BESIDE, COMPLETED, Referee, State
 from dexkit.assess.trial import Mark, Seat
 from dexkit.link.record import Reach, Watch
+from dexkit.score.live import LiveTake
 
 #: Where nothing has happened, the referee looks again after so long.
 LOOK_S = 0.1

@@ -6,7 +6,7 @@ samples: the rate of the fastest stream is measured from its first second only, 
 taken instead of an even grid.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,95 @@ WAIT_S = 2.0
 NEAREST = 0.5
 
 
+class LiveEvents:
+    """Rows and events of one object as its samples come; nothing is kept of what was given out.
+
+    Parameters
+    ----------
+    kind
+        Kind of object.
+    streams
+        Names of the streams that come; those of other objects are left out.
+
+    Attributes
+    ----------
+    rate_hz, t0_s
+        Of the rows: their rate and the time of the first; 0 until it was given out.
+    """
+
+    def __init__(self, kind: str, streams: Sequence[str]) -> None:
+        self.kind = kind
+        self.rate_hz = self.t0_s = 0.0
+        self._tails = {name: _Tail(name) for name in streams if _is_of(name, kind)}
+        self._leader = ""  # the stream whose rate is the rows'
+        self._count = 0
+        self._segmenter: StreamSegmenter | None = None
+
+    def add(self, stream: str, t_s: NDArray[np.float64], values: NDArray[np.float32]) -> None:
+        """Take samples as they come; streams that belong to another object are left out.
+
+        Parameters
+        ----------
+        stream
+            Its name.
+        t_s
+            float64 (n,), never decreasing within a stream.
+        values
+            float32 (n, columns).
+        """
+        if stream in self._tails and len(t_s):
+            self._tails[stream].add(t_s, values)
+
+    def advance(self) -> tuple[NDArray[np.float32], NDArray[np.void]]:
+        """Return the rows that can be made, NaN where nothing was measured, and the events found in them."""
+        heard = [tail.last_s for tail in self._tails.values()]
+        newest_s = max(heard, default=-np.inf)
+        return self._until(max(min(heard, default=-np.inf), newest_s - WAIT_S), MEASURE_S)
+
+    def finish(self) -> tuple[NDArray[np.float32], NDArray[np.void]]:
+        """Return all rows that are left, and the events that the segmenter ends with."""
+        newest_s = max((tail.last_s for tail in self._tails.values()), default=-np.inf)
+        rows, events = self._until(newest_s, 0.0)
+        if self._segmenter is not None:
+            events = np.concatenate([events, self._timed(self._segmenter.finish())])
+        return rows, events
+
+    def _until(self, ready_s: float, measure_s: float) -> tuple[NDArray[np.float32], NDArray[np.void]]:
+        """Make the rows up to a time."""
+        columns = TABLE[self.kind]
+        rows = 0
+        if self._segmenter is not None or self._begin(ready_s, measure_s):
+            rows = int((ready_s - self.t0_s) * self.rate_hz + 1e-6) + 1 - self._count
+        if rows <= 0:
+            return np.empty((0, len(columns)), np.float32), np.empty(0, EVENT_DTYPE)
+        fresh = np.full((rows, len(columns)), np.nan, np.float32)
+        begin_s = self.t0_s + self._count / self.rate_hz
+        for name, tail in self._tails.items():
+            if stream := tail.stream():
+                near = NEAREST if name == self._leader else 0.0
+                place(stream, columns, fresh, self.rate_hz, begin_s, near)
+                tail.forget(begin_s + (rows - 1) / self.rate_hz)
+        assert self._segmenter is not None
+        self._count += rows
+        return fresh, self._timed(self._segmenter.push(fresh))
+
+    def _begin(self, ready_s: float, measure_s: float) -> bool:
+        """Lay the grid once enough has come to know its rate; return whether it is laid."""
+        streams = [stream for tail in self._tails.values() if (stream := tail.stream())]
+        if not streams or ready_s - min(float(stream.t_s[0]) for stream in streams) < measure_s:
+            return False
+        self.rate_hz, self.t0_s, leader = grid_of(streams)
+        self._leader = leader.name if leader is not None else ""
+        self._segmenter = SEGMENTERS[self.kind](self.rate_hz)
+        return True
+
+    def _timed(self, events: NDArray[np.void]) -> NDArray[np.void]:
+        """Return events by the time of the samples instead of the segmenter's own."""
+        events["t_s"] += self.t0_s
+        events["t_known_s"] += self.t0_s
+        return events
+
+
 class LiveTake:
     """One object of a recording that is being written.
 
@@ -56,11 +145,9 @@ class LiveTake:
         self.kind = kind
         self.take: Take | None = None
         self._meta = meta or {}
-        self._tails = {name: _Tail(name) for name in streams if _is_of(name, kind)}
+        self._live = LiveEvents(kind, streams)
         self._rows = _Rows(len(TABLE[kind]))
         self._events = np.empty(0, EVENT_DTYPE)
-        self._grid: tuple[float, float, str] | None = None  # rate, time of the first row, stream that leads
-        self._segmenter: StreamSegmenter | None = None
 
     def add(self, stream: str, t_s: NDArray[np.float64], values: NDArray[np.float32]) -> None:
         """Take samples as they come; streams that belong to another object are left out.
@@ -74,76 +161,28 @@ class LiveTake:
         values
             float32 (n, columns).
         """
-        if stream in self._tails and len(t_s):
-            self._tails[stream].add(t_s, values)
+        self._live.add(stream, t_s, values)
 
     def advance(self) -> bool:
         """Make the rows that can be made; return whether there are new events."""
-        heard = [tail.last_s for tail in self._tails.values()]
-        newest_s = max(heard, default=-np.inf)
-        return self._until(max(min(heard, default=-np.inf), newest_s - WAIT_S), MEASURE_S)
+        return self._grow(*self._live.advance())
 
     def finish(self) -> bool:
         """Make all rows that are left and end the segmenter; return whether there are new events."""
-        found = self._until(max((tail.last_s for tail in self._tails.values()), default=-np.inf), 0.0)
-        if self._segmenter is None:
-            return found
-        return self._found(self._segmenter.finish) or found
+        return self._grow(*self._live.finish())
 
-    def _until(self, ready_s: float, measure_s: float) -> bool:
-        """Make the rows up to a time."""
-        if self._grid is None and not self._begin(ready_s, measure_s):
-            return False
-        assert self._grid is not None
-        rate_hz, t0_s, leader = self._grid
-        first = self._rows.count
-        rows = int((ready_s - t0_s) * rate_hz + 1e-6) + 1 - first
-        if rows <= 0:
-            return False
-        fresh = np.full((rows, len(TABLE[self.kind])), np.nan, np.float32)
-        begin_s = t0_s + first / rate_hz
-        for name, tail in self._tails.items():
-            if stream := tail.stream():
-                near = NEAREST if name == leader else 0.0
-                place(stream, TABLE[self.kind], fresh, rate_hz, begin_s, near)
-                tail.forget(begin_s + (rows - 1) / rate_hz)
-        assert self._segmenter is not None
-        segmenter = self._segmenter
-        found = self._found(lambda: segmenter.push(fresh))
-        self._rows.add(fresh)
-        self.take = Take(self._rows.samples, self._rows.missing, rate_hz, self._events, t0_s, self._meta)
-        return found
-
-    def _begin(self, ready_s: float, measure_s: float) -> bool:
-        """Lay the grid once enough has come to know its rate; return whether it is laid."""
-        streams = [stream for tail in self._tails.values() if (stream := tail.stream())]
-        if not streams or ready_s - min(float(stream.t_s[0]) for stream in streams) < measure_s:
-            return False
-        rate_hz, t0_s, leader = grid_of(streams)
-        self._grid = rate_hz, t0_s, leader.name if leader is not None else ""
-        self._segmenter = SEGMENTERS[self.kind](rate_hz)
-        return True
-
-    def _found(self, work: Callable[[], NDArray[np.void]]) -> bool:
-        """Take over the events that a segmenter finds."""
-        events = work()
-        if not len(events):
-            return False
-        assert self._grid is not None
-        events["t_s"] += self._grid[1]
-        events["t_known_s"] += self._grid[1]
-        together = np.concatenate([self._events, events])
-        self._events = together[np.argsort(together["t_s"], kind="stable")]
-        if self.take is not None:
+    def _grow(self, rows: NDArray[np.float32], events: NDArray[np.void]) -> bool:
+        if len(rows):
+            self._rows.add(rows)
+        if len(events):
+            together = np.concatenate([self._events, events])
+            self._events = together[np.argsort(together["t_s"], kind="stable")]
+        if len(rows) or len(events):
+            live = self._live
             self.take = Take(
-                self.take.samples,
-                self.take.missing,
-                self.take.rate_hz,
-                self._events,
-                self.take.t0_s,
-                self._meta,
+                self._rows.samples, self._rows.missing, live.rate_hz, self._events, live.t0_s, self._meta
             )
-        return True
+        return bool(len(events))
 
 
 def _is_of(stream: str, kind: str) -> bool:

@@ -9,10 +9,8 @@ from dexkit import __version__
 from dexkit.report.svg import events_of, picture
 from dexkit.report.terminal import merged
 from dexkit.report.words import (
-    EVENT_WORDS,
     OBJECT_WORDS,
     TEST_WORDS,
-    WARNING_KINDS,
     certainty,
     largest_shares,
     number,
@@ -23,6 +21,7 @@ from dexkit.report.words import (
 from dexkit.score.budget import Budget
 from dexkit.score.measure import Direction, Mark, Value
 from dexkit.score.scoring import Result
+from dexkit.segment.words import EVENT_WORDS, WARNING_KINDS
 
 STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 

@@ -6,8 +6,8 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from dexkit.report.words import EVENT_WORDS, WARNING_KINDS
 from dexkit.score.scored import Band, Scored, Trace
+from dexkit.segment.words import EVENT_WORDS, WARNING_KINDS
 
 WIDTH = 1200
 LEFT, RIGHT = 192, 12

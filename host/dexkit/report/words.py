@@ -1,4 +1,4 @@
-"""Plain words for what a reader sees: events, objects, numbers, parts."""
+"""Plain words for what a reader sees: objects, tests, numbers, parts."""
 
 import math
 from collections.abc import Mapping
@@ -17,30 +17,6 @@ OBJECT_WORDS: Mapping[str, str] = {
     "events": "Tapping",
 }
 
-EVENT_WORDS: Mapping[str, str] = {
-    "lift": "lifted",
-    "put": "put down",
-    "pour_on": "flow begins",
-    "pour_off": "flow ends",
-    "bump": "bump",
-    "failed_lift": "failed lift",
-    "receive_on": "receives",
-    "receive_off": "received",
-    "disturbed": "touched",
-    "touch": "touched",
-    "entry": "entered",
-    "seated": "fastened",
-    "slip": "slipped out",
-    "opened": "unfastened",
-    "enter": "entered",
-    "seat": "seated",
-    "bounce": "came out again",
-    "unseat": "taken out",
-    "pick": "peg taken",
-    "return": "peg back",
-    "missing": "peg missing",
-}
-
 TEST_WORDS: Mapping[str, str] = {
     "ftm14": "pouring once (Fahn-Tolosa-Marin item 14)",
     "pours": "pouring",
@@ -49,9 +25,6 @@ TEST_WORDS: Mapping[str, str] = {
     "buttons": "fastening and unfastening",
     "nhpt": "nine-hole peg test",
 }
-
-#: Events that say that something went wrong.
-WARNING_KINDS = frozenset({"bump", "failed_lift", "disturbed", "slip", "bounce", "missing"})
 
 #: Units that count, so that their numbers have no decimals.
 COUNTS = frozenset(

@@ -7,6 +7,7 @@ CORE := $(wildcard native/src/*.[ch] native/include/*.h host/build_core.py setup
 .PHONY: help setup build test coverage budget-trials lint bench fuzz damage powercut soak rings way way-of-a-test unplugs clock-trials referee change flash-pulls bench-store store-damage store-power store-kills demo docs generate clean
 .PHONY: help setup build test coverage budget-trials lint bench fuzz damage powercut soak rings way way-of-a-test unplugs clock-trials calibration-trials referee change bench-store store-damage store-power store-kills demo docs generate clean
 .PHONY: help setup build test coverage budget-trials lint bench fuzz damage powercut soak rings way unplugs clock-trials calibration-trials referee faults change bench-store store-damage store-power store-kills demo docs generate clean
+.PHONY: help setup build test coverage budget-trials lint bench fuzz damage powercut soak rings way way-of-a-test unplugs clock-trials referee change bench-store bench-monitor store-damage store-power store-kills demo docs generate clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +71,9 @@ bench: $(VENV)/.bench ## race dexkit against its peers and print one table
 
 bench-store: $(VENV)/.dev ## time what pages ask of records: 5,000 people, 200,000 trials, three databases
 	$(BIN)/python -m benchmarks.store
+
+bench-monitor: $(VENV)/.dev ## say what share of a core the monitor takes with four boards in real time
+	$(BIN)/python -m benchmarks.monitor
 
 fuzz: $(VENV)/.dev ## throw damaged bytes (minutes) and odd samples (an hour) at the C core
 	$(BIN)/python -m tests.fuzz

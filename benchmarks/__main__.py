@@ -22,7 +22,7 @@ def main() -> int:
     )
     for module in pkgutil.iter_modules(benchmarks.__path__):
         if (
-            module.name in ("race", "store", "__main__")
+            module.name in ("race", "store", "monitor", "__main__")
             or module.name.endswith("_numba")
             or (wanted and module.name not in wanted)
         ):

@@ -32,6 +32,7 @@ from dexkit.bench.walk import Walk
 from dexkit.bench.weights import weights
 from dexkit.demo_bench import DemoBench
 from dexkit.errors import DexkitError, InputError
+from dexkit.errors import InputError
 from dexkit.link.ports import Plug, plugs
 
 app = typer.Typer()
@@ -313,3 +314,25 @@ def _write_json(facts: Any, file: Path | None) -> None:
         raise InputError(
             f"Cannot write {file}: {error.strerror}. Check that the folder exists and may be written to."
         ) from None
+@app.command("monitor")
+def monitor_boards(
+    port: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--port", help="/dev/ttyACM0, COM3, net:UID, socket://, replay:FILE, sim:pegboard [all]"
+        ),
+    ] = None,
+) -> None:
+    """Show live what boards measure and how they do: traces, rates, losses, events, and keys for lights."""
+    try:
+        from dexkit.bench.monitor.screen import watch  # Textual takes its time, and not everybody has it
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"The monitor's screen needs {error.name}. Install it: pip install 'dexkit[engineer]'"
+        ) from None
+    found = [Plug(url) for url in port] if port else plugs()
+    if not found:
+        raise InputError(
+            "No board is plugged in. Plug one in, or name its port with --port; see `dexkit ports`."
+        )
+    watch(found)

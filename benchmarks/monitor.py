@@ -23,6 +23,8 @@ SIZES = ("80x24", "200x56")
 #: Starting Python, Textual and the sessions is not what a monitor costs.
 SETTLE_S = 5.0
 GOAL = 0.15
+#: Of 20 pictures a second a few may show nothing new; with less the machine was too busy to measure.
+LEAST_HZ = 15.0
 #: Textual asks whether a terminal shows a picture at once; one that does is told where each begins.
 ASKED, YES, PICTURE = b"\x1b[?2026$p", b"\x1b[?2026;2$y", b"\x1b[?2026h"
 
@@ -36,11 +38,13 @@ def main() -> int:
         urls = [stack.enter_context(_board(kind)) for kind in OBJECTS]
         for size in words or SIZES:
             share, pictures_hz, bytes_s = _measure(urls, size, seconds)
-            reached &= share <= GOAL
+            reached &= share <= GOAL and pictures_hz >= LEAST_HZ
             print(
                 f"monitor at {size}, {len(urls)} boards, {seconds:g} s: {100 * share:.1f} % of a core "
                 f"(goal {100 * GOAL:.0f} %), {pictures_hz:.1f} pictures/s, {bytes_s / 1e3:.0f} kB/s"
             )
+            if pictures_hz < LEAST_HZ:
+                print("  too few pictures: the machine was busy with something else, measure again")
     return 0 if reached else 1
 
 

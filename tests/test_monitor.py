@@ -17,9 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dexkit.bench.monitor.braille import curve, limits
-from dexkit.bench.monitor.draw import as_text, draw
+from dexkit.bench.monitor.draw import as_text, difference, draw
 from dexkit.bench.monitor.history import BIN_S, BINS, History
 from dexkit.bench.monitor.model import Monitor
+from dexkit.bench.monitor.panel import fit
 from dexkit.bench.monitor.screen import MonitorApp
 from dexkit.link.connection import Connection, Connections
 from dexkit.link.news import Attached, Gap, Heartbeat, Hello, Log, Refused, Reply, Silent
@@ -73,7 +74,7 @@ def test_a_trace_spans_what_was_measured(seed, bins_a_dot, begin_s):
     low, high = (of_column[0] for of_column in history.bounds(last, dots, bins_a_dot))
     of_dot = np.floor(np.floor(t_s / BIN_S) / bins_a_dot)
     for dot in range(dots):
-        mine = values[of_dot == last // bins_a_dot - dots + 1 + dot, 0]
+        mine = values[of_dot == (last + 1) // bins_a_dot - dots + dot, 0]
         mine = mine[np.isfinite(mine)]
         if len(mine):
             assert (low[dot], high[dot]) == (mine.min(), mine.max())
@@ -186,6 +187,25 @@ def test_the_log_tells_the_events_of_the_whole_test(tmp_path):
         assert words.count(f"hole {hole} seated") == words.count(f"hole {hole} taken out") == 1
     assert words.count("peg taken") == words.count("peg back") == 9
     assert "is there" in words[0]
+
+
+def cells(row):
+    return [(letter, style) for text, style in row for letter in text]
+
+
+spans = st.lists(
+    st.tuples(st.sampled_from(["", "a", "ab", "abc", "b"]), st.sampled_from(["", "bad"])), max_size=6
+)
+
+
+@given(spans, spans)
+def test_what_is_not_sent_again_is_the_same(old, new):
+    width = max(len(cells(old)), len(cells(new)))
+    old, new = fit(old, width), fit(new, width)
+    first, end = difference(old, new)
+    assert 0 <= first <= end <= width
+    assert cells(old)[:first] == cells(new)[:first]
+    assert cells(old)[end:] == cells(new)[end:]
 
 
 # ---- Troubles --------------------------------------------------------------------------------------------
@@ -424,6 +444,7 @@ def test_a_wider_terminal_shows_both_boards():
         text = await screen.press("1", seconds=1.0)
         assert text.count("sim:") == 1
         await screen.pilot.resize_terminal(170, 50)
+        await screen.pilot.pause()
         text = await screen.press()
         assert text.count("sim:") == 2 and "▶ 1 Cup" in text and " 2 Pegboard" in text
 

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import isnan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -300,12 +301,14 @@ class Board:
 
     def look(self) -> None:
         """See how each hole or button is."""
-        newest = {name: stream.history.last() for name, stream in self.streams.items()}
+        if not self.contacts:
+            return
+        newest = {name: stream.history.last().tolist() for name, stream in self.streams.items()}
         for place, contacts in enumerate(self.contacts):
             state = "open"
             for word, (name, column) in contacts.items():
                 value = newest[name][column]
-                state = "?" if not np.isfinite(value) else STATES[word] if value > 0.5 else state
+                state = "?" if isnan(value) else STATES[word] if value > 0.5 else state
             self.places[place] = state
 
     def take_zeros(self) -> dict[str, float]:

@@ -7,8 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 _BLANK = 0x2800
-#: Dot of a column that is empty: above every other.
-NOWHERE = 1 << 12
 #: Bit of each dot of a character, by its row and column.
 _BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], np.uint16)
 
@@ -30,26 +28,58 @@ def curve(
     levels = 4 * rows - 1
     there = np.isfinite(low) & np.isfinite(high)
     scale = levels / (top - bottom)
-    at_low = np.where(there, np.clip(np.rint((low - bottom) * scale), 0, levels), NOWHERE)
-    at_high = np.where(there, np.clip(np.rint((high - bottom) * scale), 0, levels), NOWHERE)
-    return list(_drawn(at_low.astype(np.int16).tobytes(), at_high.astype(np.int16).tobytes(), rows))
-
-
-@lru_cache(512)
-def _drawn(lows: bytes, highs: bytes, rows: int) -> tuple[str, ...]:
-    """Return a curve whose columns reach from one dot to another; what stands still is not drawn again."""
-    low, high = np.frombuffer(lows, np.int16), np.frombuffer(highs, np.int16)
+    at_low = np.where(there, np.clip(np.rint((low - bottom) * scale), 0, levels), levels + 1)
+    at_high = np.where(there, np.clip(np.rint((high - bottom) * scale), 0, levels), -1)
     # A step is drawn as a line: each column reaches to the one before it.
-    both = (low[1:] != NOWHERE) & (low[:-1] != NOWHERE)
-    joined_low, joined_high = low.copy(), np.where(low == NOWHERE, -1, high)
-    joined_low[1:] = np.where(both, np.minimum(low[1:], high[:-1] + 1), low[1:])
-    joined_high[1:] = np.where(both, np.maximum(high[1:], low[:-1] - 1), joined_high[1:])
-    height = np.arange(4 * rows - 1, -1, -1)[:, np.newaxis]
-    dots = (height >= joined_low) & (height <= joined_high)
-    cells = (dots.reshape(rows, 4, len(low) // 2, 2) * _BITS[np.newaxis, :, np.newaxis, :]).sum(axis=(1, 3))
-    text = (_BLANK + cells).astype("<u2").tobytes().decode("utf-16-le")
+    both = there[1:] & there[:-1]
+    from_dot, to_dot = at_low.copy(), at_high.copy()
+    from_dot[1:] = np.where(both, np.minimum(at_low[1:], at_high[:-1] + 1), at_low[1:])
+    to_dot[1:] = np.where(both, np.maximum(at_high[1:], at_low[:-1] - 1), at_high[1:])
+    height = np.arange(levels, -1, -1)[:, np.newaxis]
+    dots = (height >= from_dot) & (height <= to_dot)
     width = len(low) // 2
-    return tuple(text[row * width : (row + 1) * width] for row in range(rows))
+    cells = (dots.reshape(rows, 4, width, 2) * _BITS[np.newaxis, :, np.newaxis, :]).sum(axis=(1, 3))
+    text = (_BLANK + cells).astype("<u2").tobytes().decode("utf-16-le")
+    return [text[row * width : (row + 1) * width] for row in range(rows)]
+
+
+@lru_cache(256)
+def trace(
+    lows: bytes, highs: bytes, zero: float, least: float, rows: int
+) -> tuple[list[str], tuple[float, float] | None]:
+    """Return a curve between limits of its own, and these; None where it is empty. Drawn but once.
+
+    Parameters
+    ----------
+    lows, highs
+        As `curve` takes them, as the bytes of float32.
+    zero
+        What is taken off.
+    least
+        Distance of the limits at least.
+    rows
+        Lines of text.
+    """
+    low, high = np.frombuffer(lows, np.float32) - zero, np.frombuffer(highs, np.float32) - zero
+    lowest, highest = float(np.fmin.reduce(low)), float(np.fmax.reduce(high))
+    if math.isnan(lowest):
+        return [" " * (len(low) // 2)] * rows, None
+    bottom, top = limits(lowest, highest, least)
+    return curve(low, high, bottom, top, rows), (bottom, top)
+
+
+@lru_cache(256)
+def steps(lows: bytes, highs: bytes, top: int) -> str:
+    """Return a curve of whole numbers from 0 on in one line of text. Drawn but once.
+
+    Parameters
+    ----------
+    lows, highs
+        As `curve` takes them, as the bytes of float32.
+    top
+        The highest number.
+    """
+    return curve(np.frombuffer(lows, np.float32), np.frombuffer(highs, np.float32), 0.0, top, 1)[0]
 
 
 def limits(low: float, high: float, least: float) -> tuple[float, float]:

@@ -77,6 +77,27 @@ def as_text(rows: Sequence[Row]) -> str:
     return "\n".join("".join(text for text, _ in row).rstrip() for row in rows)
 
 
+def difference(old: Row, new: Row) -> tuple[int, int]:
+    """Return the first character in which two rows of one width differ, and the one behind the last.
+
+    Parameters
+    ----------
+    old, new
+        The rows.
+    """
+    first = 0
+    for before, after in zip(old, new, strict=False):
+        if before != after:
+            break
+        first += len(after[0])
+    end = sum(len(text) for text, _ in new)
+    for before, after in zip(reversed(old), reversed(new), strict=False):
+        if before != after:
+            break
+        end -= len(after[0])
+    return first, max(end, first)
+
+
 def _table(boards: Sequence[Board], width: int) -> list[Sequence[Board]]:
     """Return which boards stand side by side."""
     across = max(min(width // PANEL_WIDTH, len(boards)), 1)

@@ -84,7 +84,8 @@ class History:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return lowest and highest value for each dot, float32 (columns, dots), NaN where none.
 
-        A bin always falls into a dot with the same neighbours, so a trace moves along without flickering.
+        A bin always falls into a dot with the same neighbours, and a dot is shown when all its bins are
+        there: a trace moves along without flickering, and stands still in between.
 
         Parameters
         ----------
@@ -95,7 +96,7 @@ class History:
         bins_a_dot
             How many bins a dot stands for.
         """
-        end = (last_bin // bins_a_dot + 1) * bins_a_dot
+        end = (last_bin + 1) // bins_a_dot * bins_a_dot
         wanted = np.arange(end - dots * bins_a_dot, end)
         low, high = self._low[wanted % BINS], self._high[wanted % BINS]
         newest = self.last_bin if self.last_bin is not None else end - 2 * BINS

@@ -127,8 +127,9 @@ class Monitor:
     def _take(self, wait_s: float = 0.0) -> set[tuple[Connection, int]]:
         """Take the news; return which commands were answered."""
         answered = set()
+        now_s = self._now_s()
         for connection, news in self._links.news(wait_s):
-            self._followers[connection].take(news, self._now_s())
+            self._followers[connection].take(news, now_s)
             if isinstance(news, Reply):
                 answered.add((connection, news.number))
         return answered

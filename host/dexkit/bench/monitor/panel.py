@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dexkit.bench.monitor.board import STATES, Board, Channel, StreamShown
-from dexkit.bench.monitor.braille import curve, limits
+from dexkit.bench.monitor.braille import steps, trace
 from dexkit.bench.monitor.history import BIN_S, BINS
 
 #: Text and the name of its style.
@@ -22,6 +22,8 @@ SHOWN_S = 10.0
 TRACE_ROWS, TRACE_CELLS = 12, 100
 #: Left of it stand its name, number and unit, right of it its limits.
 LABEL_CELLS, SCALE_CELLS = 26, 11
+#: Blocks of a board's streams come up to so much apart; a trace ends where all have come.
+LAG_BINS = 1
 #: A rate further off than this, as a share, is odd; one further off than that is wrong.
 ODD, WRONG = 0.03, 0.1
 
@@ -234,7 +236,7 @@ def _traces(board: Board, width: int, height: int) -> list[Row]:
     """Return the traces, each as high as there is room; those of contacts only where it is plenty."""
     found = [(stream, channel) for stream in board.streams.values() for channel in stream.channels]
     bins = [stream.history.last_bin for stream in board.streams.values()]
-    last_bin = max((number for number in bins if number is not None), default=0)
+    last_bin = max((number for number in bins if number is not None), default=0) - LAG_BINS
     cells = min(width - LABEL_CELLS - SCALE_CELLS, TRACE_CELLS)
     if cells <= 0:
         return []
@@ -269,7 +271,7 @@ def _place_trace(board: Board, place: int, spans: Mapping[str, Bounds], width: i
         [
             (f"  {label:<9}", "chosen" if place == board.guided else "name"),
             (f"{state:>8}" + " " * (LABEL_CELLS - 19), style),
-            (curve(low, high, 0.0, len(STATES), 1)[0], "contact"),
+            (steps(low.tobytes(), high.tobytes(), len(STATES)), "contact"),
         ],
         width,
     )
@@ -302,14 +304,19 @@ def _trace(
         (f"{number:>8} ", "bad" if number == "none" else "number"),
         (f"{channel.unit.sign:<6}", "dim"),
     ]
-    low, high = span[0] - (zero or 0.0), span[1] - (zero or 0.0)
-    lines, bottom, top = [" " * (len(low) // 2)] * rows, "", ""
-    if np.isfinite(low).any():
-        least, most = limits(float(np.nanmin(low)), float(np.nanmax(high)), channel.unit.span)
-        lines = curve(low, high, least, most, rows)
-        bottom, top = f"{least:g}", f"{most:g}"
+    low, high = span[0].tobytes(), span[1].tobytes()
+    lines, ends = trace(low, high, zero or 0.0, channel.unit.span, rows)
+    bottom, top = (f"{ends[0]:g}", f"{ends[1]:g}") if ends else ("", "")
     style = "dim" if board.away else TRACE_STYLE[channel.unit.sign]
     for row, line in enumerate(lines):
-        scale = f"{bottom}..{top}" if rows == 1 else top if row == 0 else bottom if row == rows - 1 else ""
+        scale = (
+            f"{bottom}..{top}"
+            if ends and rows == 1
+            else top
+            if row == 0
+            else bottom
+            if row == rows - 1
+            else ""
+        )
         head = label if row == (rows - 1) // 2 else [(" " * LABEL_CELLS, "")]
         yield fit([*head, (line, style), (f" {scale}", "dim")], width)

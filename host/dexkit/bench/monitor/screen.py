@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -16,7 +16,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Footer
 
-from dexkit.bench.monitor.draw import draw
+from dexkit.bench.monitor.draw import difference, draw
 from dexkit.bench.monitor.history import BIN_S
 from dexkit.bench.monitor.model import Monitor
 from dexkit.bench.monitor.panel import Row
@@ -49,34 +49,42 @@ STYLES = {
 
 
 class Canvas(Widget):
-    """Rows of styled text; only what changed is sent to the terminal."""
+    """Rows of styled text; only what changed is sent to the terminal.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    draw
+        Returns the rows for a width and a height.
+    """
+
+    def __init__(self, draw: Callable[[int, int], list[Row]]) -> None:
         super().__init__()
+        self._draw = draw
         self._rows: list[Row] = []
         self._strips: list[Strip] = []
 
-    def show(self, rows: list[Row]) -> None:
-        """Show these rows.
-
-        Parameters
-        ----------
-        rows
-            As many as the widget is high.
-        """
-        before, self._rows = self._rows, rows
-        if len(before) != len(rows):
-            self._strips = [_strip(row) for row in rows]
+    def picture(self) -> None:
+        """Draw what changed."""
+        width, height = self.size
+        if not width or not height:
+            return
+        before, self._rows = self._rows, self._draw(width, height)
+        if len(before) != height:
+            self._strips = [_strip(row) for row in self._rows]
             self.refresh()
             return
         changed = []
-        for y, (old, new) in enumerate(zip(before, rows, strict=True)):
+        for y, (old, new) in enumerate(zip(before, self._rows, strict=True)):
             if old != new:
                 self._strips[y] = _strip(new)
-                first, end = _difference(old, new)
+                first, end = difference(old, new)
                 changed.append(Region(first, y, end - first, 1))
         if changed:
             self.refresh(*changed)
+
+    def on_resize(self) -> None:
+        """Draw anew in another size."""
+        self.picture()
 
     def render_line(self, y: int) -> Strip:
         """Return a line as Textual wants it."""
@@ -85,21 +93,6 @@ class Canvas(Widget):
 
 def _strip(row: Row) -> Strip:
     return Strip([Segment(text, STYLES[style]) for text, style in row], sum(len(text) for text, _ in row))
-
-
-def _difference(old: Row, new: Row) -> tuple[int, int]:
-    """Return from where to where two rows of one width differ."""
-    first = 0
-    for before, after in zip(old, new, strict=False):
-        if before != after:
-            break
-        first += len(after[0])
-    end = sum(len(text) for text, _ in new)
-    for before, after in zip(reversed(old), reversed(new), strict=False):
-        if before != after:
-            break
-        end -= len(after[0])
-    return first, max(end, first + 1)
 
 
 class MonitorApp(App[DexkitError | None]):
@@ -135,7 +128,7 @@ class MonitorApp(App[DexkitError | None]):
 
     def compose(self) -> ComposeResult:
         """Make the parts of the screen."""
-        yield Canvas()
+        yield Canvas(lambda width, height: draw(self.monitor.shown, width, height))
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -157,13 +150,7 @@ class MonitorApp(App[DexkitError | None]):
 
     def redraw(self) -> None:
         """Draw what changed."""
-        canvas = self.query_one(Canvas)
-        if canvas.size.width and canvas.size.height:
-            canvas.show(draw(self.monitor.shown, canvas.size.width, canvas.size.height))
-
-    def on_resize(self) -> None:
-        """Draw anew in another size."""
-        self.call_after_refresh(self.redraw)
+        self.query_one(Canvas).picture()
 
     def action_following(self, step: int) -> None:
         """Choose the next board."""

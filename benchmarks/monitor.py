@@ -23,8 +23,9 @@ SIZES = ("80x24", "200x56")
 #: Starting Python, Textual and the sessions is not what a monitor costs.
 SETTLE_S = 5.0
 GOAL = 0.15
-#: Of 20 pictures a second a few may show nothing new; with less the machine was too busy to measure.
-LEAST_HZ = 15.0
+#: Traces move on ten times a second at these sizes, contacts and numbers in between; with fewer pictures than
+#: that the machine was too busy to measure.
+LEAST_HZ = 10.0
 #: Textual asks whether a terminal shows a picture at once; one that does is told where each begins.
 ASKED, YES, PICTURE = b"\x1b[?2026$p", b"\x1b[?2026;2$y", b"\x1b[?2026h"
 
@@ -85,10 +86,11 @@ def _measure(urls: list[str], size: str, seconds: float) -> tuple[float, float, 
     lasted_s = time.monotonic() - began_s
     used_s = _used_s(process.pid) - before_s
     os.write(master, b"q")
-    _read(master, 1.0)
-    if process.wait(10) != 0:
-        raise SystemExit(f"The monitor ended with {process.returncode}.")
+    while process.poll() is None:  # who reads no more holds up who writes
+        _read(master, 0.1)
     os.close(master)
+    if process.returncode != 0:
+        raise SystemExit(f"The monitor ended with {process.returncode}.")
     return used_s / lasted_s, pictures / lasted_s, sent / lasted_s
 
 

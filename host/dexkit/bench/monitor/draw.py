@@ -15,6 +15,7 @@ from dexkit.bench.monitor.panel import (
     fit,
     least_height,
     losses,
+    moment,
     panel,
     places_row,
     rates,
@@ -28,7 +29,11 @@ LOG_LEAST, LOG_MOST = 3, 14
 LOG_STYLE = {"event": "event", "warning": "warn", "trouble": "bad", "note": "dim"}
 
 
-def draw(shown: Shown, width: int, height: int) -> list[Row]:
+#: Panels that were drawn, with what they showed.
+Memory = dict[int, tuple[object, list[Row]]]
+
+
+def draw(shown: Shown, width: int, height: int, memory: Memory | None = None) -> list[Row]:
     """Return the whole screen.
 
     Parameters
@@ -37,6 +42,8 @@ def draw(shown: Shown, width: int, height: int) -> list[Row]:
         What is shown.
     width, height
         Of the screen, in characters.
+    memory
+        For the next pictures of the same boards: panels whose traces have not moved are not drawn anew.
 
     Returns
     -------
@@ -51,7 +58,7 @@ def draw(shown: Shown, width: int, height: int) -> list[Row]:
         board = shown.boards[shown.chosen]
         left = height - 1 - len(others)
         log = min(max((left - least_height(board) + LOG_LEAST) // 2, LOG_LEAST), LOG_MOST)
-        rows += panel(board, shown.chosen, True, width, max(left - log, 0), shown.now_s)
+        rows += _panel(shown, shown.chosen, width, max(left - log, 0), memory)
         rows += [_other(shown.boards[place], place, width, shown.now_s) for place in others]
     else:
         log = min(max(spare // 3, LOG_LEAST), LOG_MOST)
@@ -60,7 +67,7 @@ def draw(shown: Shown, width: int, height: int) -> list[Row]:
         for number, boards in enumerate(table):
             more = spare // len(table) + (number < spare % len(table))
             high = max(map(least_height, boards)) + more
-            rows += _beside(shown, boards, place, width, high)
+            rows += _beside(shown, boards, place, width, high, memory)
             place += len(boards)
     rows += _log(shown, width, max(height - len(rows), 0))
     return (rows + [fit([], width)] * height)[:height]
@@ -106,16 +113,30 @@ def _table(boards: Sequence[Board], width: int) -> list[Sequence[Board]]:
     return [boards[first : first + across] for first in range(0, len(boards), across)]
 
 
-def _beside(shown: Shown, boards: Sequence[Board], first: int, width: int, height: int) -> list[Row]:
+def _panel(shown: Shown, place: int, width: int, height: int, memory: Memory | None) -> list[Row]:
+    """Return a board's panel, from memory where it shows the same."""
+    board, is_chosen = shown.boards[place], place == shown.chosen
+    key = (width, height, is_chosen, shown.frozen, moment(board, width, shown.now_s))
+    if memory is not None and place in memory and memory[place][0] == key:
+        return memory[place][1]
+    rows = panel(board, place, is_chosen, width, height, shown.now_s)
+    if memory is not None:
+        memory[place] = key, rows
+    return rows
+
+
+def _beside(
+    shown: Shown, boards: Sequence[Board], first: int, width: int, height: int, memory: Memory | None
+) -> list[Row]:
     """Return panels side by side."""
     wide = (width - 2 * (len(boards) - 1)) // len(boards)
     rows: list[Row] = [[] for _ in range(height)]
-    for place, board in enumerate(boards):
+    for place in range(len(boards)):
         if place:
             rows = [[*row, ("  ", "")] for row in rows]
         last = place == len(boards) - 1
         mine = width - place * (wide + 2) if last else wide
-        drawn = panel(board, first + place, first + place == shown.chosen, mine, height, shown.now_s)
+        drawn = _panel(shown, first + place, mine, height, memory)
         rows = [[*row, *part] for row, part in zip(rows, drawn, strict=True)]
     return rows
 

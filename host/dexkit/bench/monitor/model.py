@@ -88,7 +88,7 @@ class Monitor:
         self.shown = self._live
         self._followers = {c: self._follower(place, c) for place, c in enumerate(links.all)}
         self._live.boards = [follower.board for follower in self._followers.values()]
-        self._settled_s = -SETTLE_S
+        self._settled = -1.0
         for connection in links.all:
             with connection.lock:
                 connection.session.start()
@@ -118,8 +118,8 @@ class Monitor:
             follower.look(now_s)
             if follower.board.ended:
                 follower.finish()
-        if now_s - self._settled_s >= SETTLE_S:
-            self._settled_s = now_s
+        if now_s // SETTLE_S != self._settled:  # with a picture in which the traces move
+            self._settled = now_s // SETTLE_S
             for follower in self._followers.values():
                 follower.settle(now_s)
         return now_s

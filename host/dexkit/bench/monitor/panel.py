@@ -1,6 +1,7 @@
 """One board as lines of styled text: who it is, its traces and contacts, how it does."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import floor
 from textwrap import wrap
 
 import numpy as np
@@ -22,8 +23,8 @@ SHOWN_S = 10.0
 TRACE_ROWS, TRACE_CELLS = 12, 100
 #: Left of it stand its name, number and unit, right of it its limits.
 LABEL_CELLS, SCALE_CELLS = 26, 11
-#: Blocks of a board's streams come up to so much apart; a trace ends where all have come.
-LAG_BINS = 1
+#: A block takes so long to come; all traces end there, so that they move on in the same picture.
+LAG_BINS = 3
 #: A rate further off than this, as a share, is odd; one further off than that is wrong.
 ODD, WRONG = 0.03, 0.1
 
@@ -120,7 +121,7 @@ def panel(board: Board, place: int, is_chosen: bool, width: int, height: int, no
         if places := places_row(board):
             status.append(places)
         rows += [fit([("  ", ""), *row], width) for row in status]
-        rows += _traces(board, width, height - len(rows))
+        rows += _traces(board, width, height - len(rows), now_s)
     return (rows + [fit([], width)] * height)[:height]
 
 
@@ -232,16 +233,42 @@ def _health(board: Board) -> Row:
     return row
 
 
-def _traces(board: Board, width: int, height: int) -> list[Row]:
+def scale_of(width: int) -> tuple[int, int]:
+    """Return how many dots a trace has across, and how many bins each stands for.
+
+    Parameters
+    ----------
+    width
+        Of the panel, in characters.
+    """
+    across = max(2 * min(width - LABEL_CELLS - SCALE_CELLS, TRACE_CELLS), 0)
+    bins_a_dot = max(round(SHOWN_S / BIN_S / max(across, 1)), 1)
+    return min(across, BINS // bins_a_dot // 2 * 2), bins_a_dot
+
+
+def moment(board: Board, width: int, now_s: float) -> tuple[object, ...]:
+    """Return what tells one picture of a board from the one before: between two dots only contacts and state.
+
+    Parameters
+    ----------
+    board
+        It.
+    width
+        Of the panel, in characters.
+    now_s
+        The time.
+    """
+    dot = (floor(now_s / BIN_S) - LAG_BINS + 1) // scale_of(width)[1]
+    return dot, board.state(now_s), tuple(board.places), board.guided, tuple(board.zeros.items())
+
+
+def _traces(board: Board, width: int, height: int, now_s: float) -> list[Row]:
     """Return the traces, each as high as there is room; those of contacts only where it is plenty."""
     found = [(stream, channel) for stream in board.streams.values() for channel in stream.channels]
-    bins = [stream.history.last_bin for stream in board.streams.values()]
-    last_bin = max((number for number in bins if number is not None), default=0) - LAG_BINS
-    cells = min(width - LABEL_CELLS - SCALE_CELLS, TRACE_CELLS)
-    if cells <= 0:
+    last_bin = floor(now_s / BIN_S) - LAG_BINS
+    dots, bins_a_dot = scale_of(width)
+    if not dots:
         return []
-    bins_a_dot = max(round(SHOWN_S / BIN_S / (2 * cells)), 1)
-    dots = min(2 * cells, BINS // bins_a_dot // 2 * 2)
     spans = {
         name: stream.history.bounds(last_bin, dots, bins_a_dot) for name, stream in board.streams.items()
     }

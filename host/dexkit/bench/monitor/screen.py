@@ -16,7 +16,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Footer
 
-from dexkit.bench.monitor.draw import difference, draw
+from dexkit.bench.monitor.draw import Memory, difference, draw
 from dexkit.bench.monitor.history import BIN_S
 from dexkit.bench.monitor.model import Monitor
 from dexkit.bench.monitor.panel import Row
@@ -128,7 +128,8 @@ class MonitorApp(App[DexkitError | None]):
 
     def compose(self) -> ComposeResult:
         """Make the parts of the screen."""
-        yield Canvas(lambda width, height: draw(self.monitor.shown, width, height))
+        memory: Memory = {}
+        yield Canvas(lambda width, height: draw(self.monitor.shown, width, height, memory))
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:

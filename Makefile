@@ -4,10 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORE := $(wildcard native/src/*.[ch] native/include/*.h host/build_core.py setup.py)
 
-.PHONY: help setup build test coverage budget-trials lint bench fuzz damage powercut soak rings way way-of-a-test unplugs clock-trials referee change flash-pulls bench-store store-damage store-power store-kills demo docs generate clean
-.PHONY: help setup build test coverage budget-trials lint bench fuzz damage powercut soak rings way way-of-a-test unplugs clock-trials calibration-trials referee change bench-store store-damage store-power store-kills demo docs generate clean
-.PHONY: help setup build test coverage budget-trials lint bench fuzz damage powercut soak rings way unplugs clock-trials calibration-trials referee faults change bench-store store-damage store-power store-kills demo docs generate clean
-.PHONY: help setup build test coverage budget-trials lint bench fuzz damage powercut soak rings way way-of-a-test unplugs clock-trials referee change bench-store bench-monitor store-damage store-power store-kills demo docs generate clean
+.PHONY: help setup build test coverage budget-trials lint bench fuzz damage powercut soak rings way way-of-a-test unplugs clock-trials referee change flash-pulls bench-store store-damage store-power store-kills demo docs generate clean calibration-trials faults bench-monitor
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,8 +51,8 @@ coverage: $(VENV)/.dev ## run the firmware's tests on CPython; fail below 90 % o
 	$(BIN)/python -m coverage combine
 	$(BIN)/python -m coverage report
 
-budget-trials: $(VENV)/.dev ## hold the error budget of each number against what TRIALS=100 kits scatter by
-	$(BIN)/python -m tests.budget_trials $(TRIALS)
+budget-trials: $(VENV)/.dev ## hold the error budget of each number against what KITS=100 kits scatter by
+	$(BIN)/python -m tests.budget_trials $(KITS)
 
 lint: $(VENV)/.dev ## check style, types and generated files
 	$(BIN)/ruff check .
@@ -118,7 +115,6 @@ way-of-a-test: $(VENV)/.dev ## run the three usual tests with both hands from st
 	$(BIN)/python -m tests.way_of_a_test
 
 UNPLUGS ?= 1000
-TRIALS ?= 100
 unplugs: $(VENV)/.dev ## pull the cable UNPLUGS=1000 times at any byte; say how soon samples flow again
 	$(BIN)/python -m tests.soak unplugs $(UNPLUGS)
 

@@ -12,19 +12,17 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, TimeRemainingColumn
 
-from dexkit.bench.commission import Show, Wish, commission, places
-from dexkit.bench.drive import Drive
-from dexkit.bench.identity import Told
-from dexkit.bench.rollback import roll_back
-from dexkit.errors import DexkitError, InputError
 from dexkit.bench import certificate, register
 from dexkit.bench.calibrating import calibrate_board, find
+from dexkit.bench.commission import Show, Wish, commission, places
 from dexkit.bench.doctor import examine
-from dexkit.bench.flash import flash
+from dexkit.bench.drive import Drive
 from dexkit.bench.guide_terminal import Lines, Terminal
+from dexkit.bench.identity import Told
 from dexkit.bench.lights import RED, worst
 from dexkit.bench.machine import Machine
 from dexkit.bench.on_board import fetch, write_known
+from dexkit.bench.rollback import roll_back
 from dexkit.bench.screen import print_findings, print_selftest
 from dexkit.bench.selftest import MINUTE_S, SelfTest, selftest
 from dexkit.bench.steps import MASSES
@@ -32,7 +30,6 @@ from dexkit.bench.walk import Walk
 from dexkit.bench.weights import weights
 from dexkit.demo_bench import DemoBench
 from dexkit.errors import DexkitError, InputError
-from dexkit.errors import InputError
 from dexkit.link.ports import Plug, plugs
 
 app = typer.Typer()
@@ -125,8 +122,6 @@ def _commission(place: Drive | Plug, wish: Wish) -> int:
     for fault in done.proof.faults:
         print(f"dexkit: its self-test found: {fault}", file=sys.stderr)
     return 3 if done.proof.faults else 0
-    if proof.faults:
-        raise typer.Exit(3)
 
 
 @app.command("calibrate")
@@ -314,6 +309,8 @@ def _write_json(facts: Any, file: Path | None) -> None:
         raise InputError(
             f"Cannot write {file}: {error.strerror}. Check that the folder exists and may be written to."
         ) from None
+
+
 @app.command("monitor")
 def monitor_boards(
     port: Annotated[

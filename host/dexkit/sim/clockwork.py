@@ -144,6 +144,12 @@ class Clockwork:
             return done and not self.is_off
 
     @property
+    def reached_us(self) -> int:
+        """Where the board has come; the step that took it beyond where it stands still does not count."""
+        with self._state:
+            return self.now_us if self._until_us is None else min(self.now_us, self._until_us)
+
+    @property
     def goal_us(self) -> float:
         """Where the board will stand still, or be given the next bytes."""
         with self._state:

@@ -218,7 +218,8 @@ class VirtualBoard:
         TimeoutError
             When the board hangs and no watchdog is on; with one it is reset, as it would be.
         """
-        until_us = self.desk.now_us + round(seconds / self.stage.world_s_per_us)
+        # Not from `now_us`: whether a board that was just switched on has taken its first step is chance.
+        until_us = self.desk.reached_us + round(seconds / self.stage.world_s_per_us)
         asked = -1
         while not self.desk.run_until(until_us, HANGS_S, or_sent=or_sent):
             if self.desk.is_off or self._thread is None or not self._thread.is_alive():

@@ -275,6 +275,7 @@ def test_every_step_fits_in_the_terminal(kind, width, height):
         (["calibrate", "spoon"], "Which object"),
         (["calibrate", "cup", "--port", "demo:x"], "demo:7"),
         (["certificate", "ffff"], "misspelt"),
+        (["certificate", "--out", "x.pdf"], "Name one"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(words, says):

@@ -184,7 +184,7 @@ def write_certificate(
 ) -> None:
     """Write the certificate of a calibration; without an id, list those of this computer or of a board."""
     if out is not None and not calibration:
-        raise InputError("Nobody said which certificate goes into --out. Name one: `dexkit certificate` lists them.")
+        raise InputError("Nobody said which certificate is meant. Name one: `dexkit certificate` lists them.")
     entries = register.listing(calibration)
     if entries or not calibration:
         for entry in entries:

@@ -27,8 +27,8 @@ from .records import facts
 
 RATE_HZ = 100.0
 TICK_S = 0.05
-#: The recorder writes each second; a sample may have to wait for the next handing over.
-LONGEST_S = 1.0 + 2 * TICK_S
+#: So much of a running trial may a kill cost.
+LONGEST_S = 1.0
 
 
 def trials_for_ever(folder, pipe):

@@ -26,6 +26,7 @@ from dexkit import store
 from dexkit.errors import DexkitError
 from dexkit.store import PersonFacts, keyring
 from dexkit.store.backup import check
+from dexkit.store.files import disk
 
 from .records import PASSPHRASE, Clock, facts
 
@@ -74,7 +75,10 @@ def session(world, acks, passphrase=""):
                 running = None
                 if seed % 2:
                     running = records.recordings.start(people[0])
-                    with running.path.open("xb") as moves:  # as the recorder does each second
+                    with (
+                        disk(running.path, "write"),
+                        running.path.open("xb") as moves,
+                    ):  # as the recorder does
                         moves.write(random.Random(seed).randbytes(3000))
                         moves.flush()
                         os.fsync(moves.fileno())

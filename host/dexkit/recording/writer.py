@@ -24,7 +24,8 @@ from dexkit.recording.model import Losses, Recording, Stream
 
 FORMAT = "1"
 CHUNK_BYTES = 4096
-FLUSH_S = 1.0
+#: The samples that wait, and the disk, take the rest of the second that a crash may cost.
+FLUSH_S = 0.8
 LONGEST_S = 1e9
 #: Entries that the writer itself makes; a recording's own facts use other names.
 RESERVED = frozenset({"format", "object", "streams", "samples", "losses", "crc32"})

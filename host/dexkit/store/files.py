@@ -168,7 +168,8 @@ def write_and_wipe_old(path: Path, data: bytes) -> None:
                 _overwrite(old)
     finally:
         if old is not None:
-            old.close()
+            with contextlib.suppress(OSError):  # a full disk refuses again what could not be overwritten
+                old.close()
 
 
 def _overwrite(file: IO[bytes]) -> None:

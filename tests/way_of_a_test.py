@@ -23,9 +23,8 @@ from dexkit.sim import make_scene
 
 DEXKIT = (sys.executable, "-m", "dexkit")
 HANDS = ("right", "left")
-#: The promised error of any time, in milliseconds; and of the moments at which liquid begins and ends to
-#: leave the cup, which the noise of its load cell moves from one run to the next.
-SAME_MS, FLOW_MS = 20.0, 50.0
+#: The promised error of any time, in milliseconds.
+SAME_MS = 20.0
 #: Which true event begins a trial, which ends it, and which ends its parts; of each the first or the last.
 BEGIN = {"pegboard": "touch", "button_board": "touch", "cup": "lift"}
 END = {"pegboard": "return", "button_board": "opened", "cup": "put"}
@@ -86,7 +85,7 @@ def off_ms(trial):
 
 def too_far(off):
     """Return the times that are further from the true ones than is promised."""
-    return {name: ms for name, ms in off.items() if abs(ms) > (FLOW_MS if "pour" in name else SAME_MS)}
+    return {name: ms for name, ms in off.items() if abs(ms) > SAME_MS}
 
 
 def judged_again(done):

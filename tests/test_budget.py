@@ -1,5 +1,6 @@
 """The error budget of a score: it says what kits scatter by, and says nothing where it knows nothing."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -39,8 +40,9 @@ def test_it_stands_beside_each_number():
     console = Console(record=True, width=100)
     print_table(result, "x", console)
     poured = next(line for line in console.export_text().splitlines() if "Poured" in line)
-    assert "268 g  ± 3" in poured
-    assert "some 95 %: az_ms2, scale" in page(result, "x.mcap")
+    expanded = 2.0 * standard(result.budget[moved.id])
+    assert f"{moved.value:.0f} g  ± {math.ceil(expanded)}" in poured
+    assert f"some 95 %: {result.budget[moved.id][0].source}" in page(result, "x.mcap")
     said = {measure["id"]: measure for measure in as_dict(result)["measures"]}
     assert said[moved.id]["standard_uncertainty"] == standard(result.budget[moved.id])
     assert "standard_uncertainty" not in said["pour.count"]

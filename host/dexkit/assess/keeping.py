@@ -1,8 +1,6 @@
 """Where finished trials go: into the records, or into a folder as JSON beside their recordings."""
 
-import contextlib
 import json
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Protocol
 from dexkit.assess.series import Hands
 from dexkit.assess.trial import Seat, Trial
 from dexkit.errors import InputError
+from dexkit.whole_file import write_whole
 
 
 @dataclass(frozen=True)
@@ -115,10 +114,12 @@ class InFolder:
 
     def write_note(self, text: str) -> None:
         """Write the text for the record beside the trials."""
-        path = self._folder / "note.txt"
+        path, more = self._folder / "note.txt", 2
+        while path.exists():  # of another test in the same folder
+            path, more = self._folder / f"note-{more}.txt", more + 1
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            write_whole(path, text)
         except OSError as error:
             raise _cannot_write(path, error) from None
 
@@ -131,16 +132,9 @@ class InFolder:
             "reason": reason,
             "trial": json.loads(trial.to_json()),
         }
-        part = path.with_suffix(".part")
         try:
-            with part.open("w", encoding="utf-8") as file:
-                file.write(json.dumps(facts, ensure_ascii=False, indent=1) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
+            write_whole(path, json.dumps(facts, ensure_ascii=False, indent=1) + "\n")
         except OSError as error:
-            with contextlib.suppress(OSError):
-                part.unlink()
             raise _cannot_write(path, error) from None
         return str(path)
 

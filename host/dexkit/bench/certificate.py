@@ -11,6 +11,7 @@ from typing import Any
 from dexkit.bench.steps import CELL_WORDS
 from dexkit.bench.weights import N_PER_G
 from dexkit.errors import InputError
+from dexkit.whole_file import write_whole
 
 HERE = Path(__file__).parent
 KIND_WORDS = {"cup": "Cup", "coaster": "Coaster", "button_board": "Button board", "pegboard": "Pegboard"}
@@ -389,9 +390,4 @@ def write(facts: Facts, path: Path) -> None:
         When it cannot be written.
     """
     data = page(facts).encode() if path.suffix.lower() in (".html", ".htm") else pdf(facts)
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(path, data)

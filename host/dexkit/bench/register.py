@@ -1,6 +1,7 @@
 """The register of calibrations on a computer: a certificate each, with all that it stands on."""
 
 import json
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -16,6 +17,7 @@ from dexkit.errors import InputError
 from dexkit.kit_files import config_folder
 from dexkit.protocol.tables import SCHEMA_HASH
 from dexkit.recording.calibration import keep, known
+from dexkit.whole_file import write_whole
 
 Facts = dict[str, Any]
 
@@ -44,6 +46,15 @@ class Circumstances:
     latitude_deg: float | None = None
     altitude_m: float = 0.0
     simulated: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("temperature_c", "latitude_deg", "altitude_m"):
+            value = getattr(self, name)
+            if value is not None and not math.isfinite(value):
+                raise InputError(
+                    f"The {name.partition('_')[0]} of {value} cannot be; probably it is mistyped. "
+                    "Correct it, or leave it out."
+                )
 
 
 def certificate(run: Calibrator, outcome: Outcome, around: Circumstances) -> Facts:
@@ -147,9 +158,7 @@ def enter(facts: Mapping[str, Any], outcome: Outcome) -> Path:
     keep(outcome.calibration)
     path = path_of(outcome.calibration.id)
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".part")
-    fresh.write_text(json.dumps(facts, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
-    fresh.replace(path)
+    write_whole(path, json.dumps(facts, indent=1, sort_keys=True, allow_nan=False) + "\n")
     return path
 
 

@@ -5,10 +5,10 @@ A board keeps its own name where only `dexkit flash` reads it; this is what `dex
 
 import contextlib
 import json
-import os
 from pathlib import Path
 
 from dexkit.kit_files import config_folder
+from dexkit.whole_file import write_whole
 
 
 def _file(uid: str) -> Path:
@@ -28,11 +28,9 @@ def remember(uid: str, object_kind: str, name: str) -> None:
         Its name; empty where it has none.
     """
     path = _file(uid)
-    fresh = path.with_suffix(f".{os.getpid()}")
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        fresh.write_text(json.dumps({"object": object_kind, "name": name}), encoding="utf-8")
-        fresh.replace(path)
+        write_whole(path, json.dumps({"object": object_kind, "name": name}))
 
 
 def name_of(uid: str) -> str:

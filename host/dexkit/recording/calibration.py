@@ -18,10 +18,13 @@ from dexkit.errors import InputError
 from dexkit.kit_files import config_folder
 from dexkit.protocol.tables import OBJECT_ID, STREAMS
 from dexkit.recording.model import Recording
+from dexkit.whole_file import write_whole
 
 #: Of a recording's facts: the calibration's text; for the second board of a recording with its kind before.
 FACT = "calibration_text"
 UNCALIBRATED = "uncalibrated"
+#: No id is longer; longer words cannot be looked up as a file's name.
+LONGEST_ID = 64
 
 
 @dataclass(frozen=True)
@@ -247,9 +250,7 @@ def keep(calibration: Calibration) -> Path:
     """
     path = folder() / f"{calibration.id}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".part")
-    fresh.write_text(calibration.text + "\n")
-    fresh.replace(path)
+    write_whole(path, calibration.text + "\n")
     return path
 
 
@@ -261,7 +262,7 @@ def known(calibration_id: str | None) -> Calibration | None:
     InputError
         When its file is damaged.
     """
-    if not calibration_id or not calibration_id.isalnum():
+    if not calibration_id or not calibration_id.isalnum() or len(calibration_id) > LONGEST_ID:
         return None
     path = folder() / f"{calibration_id}.json"
     if not path.is_file():

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from dexkit.errors import InputError
 from dexkit.recording.model import Recording, Stream
 from dexkit.recording.writer import write
+from dexkit.whole_file import refuse_device
 
 #: What can be imported, and the columns without which it makes no sense.
 KINDS: dict[str, tuple[str, ...]] = {"weight": ("weight_g",), "force": (), "motion": (), "events": ()}
@@ -210,6 +211,7 @@ def _time_and_values(
 
 def _sheet(path: Path) -> Sheet:
     """Read a file into cells."""
+    refuse_device(path)
     try:
         data = path.read_bytes()
     except IsADirectoryError as error:

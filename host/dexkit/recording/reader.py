@@ -13,6 +13,7 @@ from dexkit.recording.container import Walk, walk
 from dexkit.recording.model import BoardClock, Losses, Recording, Stream
 from dexkit.recording.timing import CLOCK, on_host_time
 from dexkit.recording.writer import FORMAT, RESERVED, plans_from_text, write
+from dexkit.whole_file import refuse_device
 
 
 def read(path: str | Path, *, as_stored: bool = False) -> Recording:
@@ -30,8 +31,11 @@ def read(path: str | Path, *, as_stored: bool = False) -> Recording:
     ------
     RecordingError
         If there is no such file, it may not be read, or it is not a recording of dexkit.
+    InputError
+        If it is a device.
     """
     path = Path(path)
+    refuse_device(path)
     try:
         data = path.read_bytes()
     except IsADirectoryError as error:

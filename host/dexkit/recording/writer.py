@@ -21,6 +21,7 @@ from dexkit.errors import InputError, RecordingError
 from dexkit.recording.blocks import BLOCK_SAMPLES, MESSAGE_ENCODING, SCHEMA_ENCODING, StreamPlan, encode
 from dexkit.recording.container import METADATA_NAME, sealed
 from dexkit.recording.model import Losses, Recording, Stream
+from dexkit.whole_file import sync_folder
 
 FORMAT = "1"
 CHUNK_BYTES = 4096
@@ -103,7 +104,7 @@ class Writer:
                 pending.register(self._mcap)
             if live:
                 self._to_disk()
-                _sync_folder(path.parent)
+                sync_folder(path.parent)
 
     def append(self, name: str, t_s: ArrayLike, values: ArrayLike, *, lost_before: int = 0) -> None:
         """Append samples to a stream.
@@ -330,7 +331,7 @@ def write(path: str | Path, recording: Recording, *, overwrite: bool = False) ->
                     writer.append(stream.name, stream.t_s[chosen], stream.values[chosen])
         with _disk(path):
             part.replace(path)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
     finally:
         with contextlib.suppress(OSError):
             part.unlink()
@@ -417,13 +418,3 @@ def _disk(path: Path) -> Iterator[None]:
             errno.ENOTDIR: "make that folder first",
         }.get(error.errno or 0, "check the disk and the path")
         raise RecordingError(f"Cannot write {path}: {error.strerror or error}; {step}.") from error
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a new name survive a power cut; not every system lets a folder be opened."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

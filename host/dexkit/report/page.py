@@ -22,6 +22,7 @@ from dexkit.score.budget import Budget
 from dexkit.score.measure import Direction, Mark, Value
 from dexkit.score.scoring import Result
 from dexkit.segment.words import EVENT_WORDS, WARNING_KINDS
+from dexkit.whole_file import write_whole
 
 STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 
@@ -72,12 +73,7 @@ def page(result: Result, name: str) -> str:
 def write_page(result: Result, name: str, path: Path) -> None:
     """Write the page whole or not at all."""
     text = page(result, name)
-    part = path.parent / (path.name + ".part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(path, text)
 
 
 def _facts(result: Result) -> str:

@@ -18,6 +18,7 @@ from dexkit.protocol.tables import SCHEMA_HASH, SETTINGS
 from dexkit.recording.reader import read_bytes
 from dexkit.score.measure import REGISTRY
 from dexkit.score.scoring import as_dict, score
+from dexkit.whole_file import write_whole
 
 #: A task scores recordings of about this many bytes together, some 0.2 s of work, so that handing it out
 #: costs little; a small archive is cut finer so that all workers end together.
@@ -120,9 +121,7 @@ def rescore(
             journal.flush()
             if progress:
                 progress(len(lines), len(files))
-    whole = out.parent / (out.name + ".new")
-    whole.write_text("".join(lines[name] + "\n" for name in sorted(lines)), encoding="utf-8")
-    whole.replace(out)
+    write_whole(out, "".join(lines[name] + "\n" for name in sorted(lines)))
     part.unlink()
     return Outcome(len(lines) - kept, kept, tuple(sorted(failures)))
 

@@ -14,7 +14,6 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
 
 from dexkit.errors import InputError, StoreError
-from dexkit.store import files
 
 NAME = "dexkit.db"
 BUSY_S = 30.0
@@ -239,14 +238,3 @@ def postgresql(address: str) -> Database:
         connection.commit()
 
     return Database(engine, None)
-
-
-def settle(path: Path) -> None:
-    """Make a database file that has just been made survive a power cut.
-
-    Parameters
-    ----------
-    path
-        The file.
-    """
-    files.sync_folder(path.parent)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from dexkit.errors import StoreError
+from dexkit.whole_file import sync_folder
 
 _STEPS = {
     errno.ENOSPC: "Free some space and do it again.",
@@ -44,22 +45,6 @@ def disk(path: Path, what: str = "write") -> Iterator[None]:
         if what == "read" and isinstance(error, FileNotFoundError):
             step = "Check the name."
         raise StoreError(f"Cannot {what} {path}: {error.strerror or error}. {step}") from error
-
-
-def sync_folder(folder: Path) -> None:
-    """Make names in a folder survive a power cut; not every system lets a folder be opened.
-
-    Parameters
-    ----------
-    folder
-        The folder itself.
-    """
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def make_folder(folder: Path) -> None:

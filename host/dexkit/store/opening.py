@@ -22,6 +22,7 @@ from dexkit.store.people import People
 from dexkit.store.recordings import Recordings
 from dexkit.store.tables import AuditRow, StoreRow, TrialRow
 from dexkit.store.trials import Trials
+from dexkit.whole_file import sync_folder
 
 #: There while a restore is at work; what it leaves when it is broken off is no store.
 RESTORING = "restore-unfinished"
@@ -222,7 +223,7 @@ def _migrate(store: Store, database: Database) -> None:
                 "keyring.json into "
                 f"{store.folder}, or name the right folder with --data."
             )
-    files.sync_folder(store.folder)
+    sync_folder(store.folder)
 
 
 def data_folder() -> Path:

@@ -13,6 +13,7 @@ from dexkit.store.clock import Clock, utc_now
 from dexkit.store.keyring import NAME, Keyring
 from dexkit.store.opening import RESTORING, Store, prepare
 from dexkit.store.tables import AuditRow, PersonRow, metadata
+from dexkit.whole_file import sync_folder
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def restore(
         raise
     with files.disk(mark, "remove"):
         mark.unlink(missing_ok=True)
-        files.sync_folder(folder)
+        sync_folder(folder)
     return Restored(seen, erased)
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -161,7 +162,21 @@ def test_demo_records_and_scores_three_objects_in_one_folder(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "words", [["score"], ["nosuch"], ["score", "--nope"], ["rescore", ".", "--workers", "0"]]
+    "words",
+    [
+        ["score"],
+        ["nosuch"],
+        ["score", "--nope"],
+        ["rescore", ".", "--workers", "0"],
+        ["record", "--out", "nowhere.mcap", "--port", "sim:cup", "--seconds", "inf"],
+        ["sim", "--object", "cup", "--tcp", "99999999"],
+        ["sim", "--object", "cup", "--again-s", "nan"],
+        ["calibrate", "cup", "--temperature", "nan"],
+        ["selftest", "--seconds", "inf"],
+        ["people", "list", "--unseen-for", "inf"],
+        ["audit", "--last", "99999999999999999999999"],
+    ],
+    ids=" ".join,
 )
 def test_words_that_cannot_be_parsed_are_one_line(words):
     run = dexkit(*words)
@@ -178,3 +193,47 @@ def test_no_words_show_the_commands_and_a_closed_pipe_is_no_traceback():
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
         run.stdout.close()
         assert b"Traceback" not in run.stderr.read()
+
+
+@pytest.mark.skipif(not Path("/dev/zero").is_char_device(), reason="this system has no /dev/zero")
+def test_a_device_is_neither_read_without_end_nor_replaced(buttons_file, tmp_path):
+    endless, page = tmp_path / "endless.mcap", tmp_path / "page.html"
+    endless.symlink_to("/dev/zero")
+    page.symlink_to("/dev/null")
+    for words in (
+        ["info", endless],
+        ["dump", endless],
+        ["import", "weight", endless, "--columns", "t_s=a,weight_g=b"],
+        ["score", buttons_file, "--page", page],
+    ):
+        run = dexkit(*words)
+        assert run.returncode == 2, (words, run.stderr)
+        assert "is a device" in run.stderr
+        assert run.stderr.count("\n") == 1
+    assert page.is_symlink()
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="this system has no /dev/full")
+def test_a_full_disk_behind_the_output_is_one_line(buttons_file):
+    command = [sys.executable, "-m", "dexkit", "score", str(buttons_file), "--json"]
+    with Path("/dev/full").open("w") as full:
+        run = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert run.returncode == 2
+    assert run.stderr.startswith("dexkit: the disk is full")
+    assert run.stderr.count("\n") == 1
+
+
+def test_a_terminal_that_knows_only_ascii_gets_the_numbers(buttons_file):
+    command = [sys.executable, "-m", "dexkit", "score", str(buttons_file)]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+    assert run.returncode == 0, run.stderr
+    assert "Time to fasten all five" in run.stdout
+
+
+def test_a_strange_name_is_one_line(buttons_file, tmp_path):
+    for words in (["info", tmp_path / "a\nb.mcap"], ["score", buttons_file, "--calibration", "a" * 5000]):
+        run = dexkit(*words)
+        assert run.returncode == 2, run.stderr
+        assert run.stderr.startswith("dexkit: ")
+        assert run.stderr.count("\n") == 1

@@ -1,5 +1,7 @@
 """The command line: parses, calls one function of the package, prints. No decision is made here."""
 
+import errno
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -13,6 +15,7 @@ from rich.live import Live
 from rich.progress import Progress
 
 from dexkit import cli_bench, cli_records, cli_test
+from dexkit.cli_numbers import ordinary
 from dexkit.demo import demonstrate
 from dexkit.errors import DexkitError, InputError
 from dexkit.link import progress
@@ -34,6 +37,7 @@ from dexkit.score.scoring import as_json, score_file, with_budget
 from dexkit.sim import SEVERITIES, make_scene
 from dexkit.sim.ends import PtyEnd, SocketEnd, end_at_terminate
 from dexkit.sim.virtual import ENGINES, READY_S, VirtualBoard
+from dexkit.whole_file import refuse_device
 
 add_urls("dexkit.sim")
 
@@ -53,6 +57,7 @@ File = Annotated[Path, typer.Argument(help="a recording (.mcap)")]
 
 def read_bytes(file: Path) -> bytes:
     """Return a file's bytes; raise InputError where it cannot be read."""
+    refuse_device(file)
     try:
         return file.read_bytes()
     except OSError as error:
@@ -108,7 +113,9 @@ def import_table(
         str, typer.Option(help="names as in t_s,weight_g; force_n=Header or action=3 takes another column")
     ],
     out: Annotated[Path | None, typer.Option(help="the recording to write [FILE.mcap]")] = None,
-    rate_hz: Annotated[float | None, typer.Option(help="rate of a file without a time column")] = None,
+    rate_hz: Annotated[
+        float | None, typer.Option(callback=ordinary, help="rate of a file without a time column")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="replace the recording if it exists")] = False,
 ) -> None:
     """Turn a table that others recorded into a recording; gaps and odd values stay as they are.
@@ -230,7 +237,9 @@ def pair_board(
 def record_live(
     out: Annotated[Path, typer.Option(help="the recording (.mcap); two objects make NAME-cup.mcap, ...")],
     port: Ports = None,
-    seconds: Annotated[float | None, typer.Option(min=0.1, help="how long [until Ctrl-C]")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.1, callback=ordinary, help="how long [until Ctrl-C]")
+    ] = None,
     person: Annotated[str, typer.Option(help="a pseudonym")] = "",
     test: Annotated[str, typer.Option(help="what is done: pours, ftm14, drink, buttons, nhpt")] = "",
     hand: Annotated[str, typer.Option(help="the hand that does it: left or right")] = "",
@@ -273,8 +282,13 @@ def simulate(
     length: Annotated[int | None, typer.Option(help="pours, buttons or pegs")] = None,
     engine: Annotated[str, typer.Option(help="what runs its firmware: " + ", ".join(ENGINES))] = "cpython",
     port_link: Annotated[Path | None, typer.Option(help="a name for its port that stays")] = None,
-    tcp: Annotated[int | None, typer.Option(help="a socket:// port instead; 0 takes any")] = None,
-    again_s: Annotated[float | None, typer.Option(help="rest after which the person begins again")] = None,
+    tcp: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="a socket:// port instead; 0 takes any")
+    ] = None,
+    again_s: Annotated[
+        float | None,
+        typer.Option(min=0.0, callback=ordinary, help="rest after which the person begins again"),
+    ] = None,
 ) -> None:
     """Switch a virtual board on: a port of this machine, behind it the firmware and a person.
 
@@ -330,10 +344,14 @@ def main() -> None:
     """Run the command line; an error a person can mend is one line and exit code 2."""
     if len(sys.argv) == 1:
         sys.argv.append("--help")
+    for stream in (sys.stdout, sys.stderr):  # a terminal may lack the sign for a degree
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace" if stream.errors == "strict" else stream.errors)
     try:
         code = app(standalone_mode=False)
+        sys.stdout.flush()
     except DexkitError as error:
-        print(f"dexkit: {error}", file=sys.stderr)
+        print(f"dexkit: {' '.join(str(error).splitlines())}", file=sys.stderr)
         sys.exit(2)
     except UsageError as error:
         command = error.ctx.command_path if error.ctx else "dexkit"
@@ -343,6 +361,17 @@ def main() -> None:
         print("dexkit: stopped.", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:  # whoever read the output has enough of it, as `head` has
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _hush()
         sys.exit(1)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _hush()
+        print("dexkit: the disk is full, so the output is cut off. Make room, and repeat.", file=sys.stderr)
+        sys.exit(2)
     sys.exit(code)
+
+
+def _hush() -> None:
+    """Take no more output: what could not be written is not tried again at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,6 +1,5 @@
 """Commands of the engineer's bench: put firmware on boards, and prove that they measure right."""
 
-import getpass
 import json
 import sys
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from dexkit.bench.drive import Drive
 from dexkit.bench.guide_terminal import Lines, Terminal
 from dexkit.bench.identity import Told
 from dexkit.bench.lights import RED, worst
-from dexkit.bench.machine import Machine
+from dexkit.bench.machine import Machine, login
 from dexkit.bench.on_board import fetch, write_known
 from dexkit.bench.rollback import roll_back
 from dexkit.bench.screen import print_findings, print_selftest
@@ -28,6 +27,7 @@ from dexkit.bench.selftest import MINUTE_S, SelfTest, selftest
 from dexkit.bench.steps import MASSES
 from dexkit.bench.walk import Walk
 from dexkit.bench.weights import weights
+from dexkit.cli_numbers import ordinary
 from dexkit.demo_bench import DemoBench
 from dexkit.errors import DexkitError, InputError
 from dexkit.link.ports import Plug, plugs
@@ -136,9 +136,13 @@ def calibrate(
     class_name: Annotated[str, typer.Option("--class", help="OIML class, or a limit such as 0.1g")] = "M1",
     serials: Annotated[str, typer.Option(help="serial numbers or certificates of the masses")] = "",
     operator: Annotated[str, typer.Option(help="who does it [your login]")] = "",
-    temperature: Annotated[float | None, typer.Option(help="of the room, in degrees Celsius")] = None,
-    latitude: Annotated[float | None, typer.Option(help="where, in degrees: for the certificate")] = None,
-    altitude: Annotated[float, typer.Option(help="where, in m")] = 0.0,
+    temperature: Annotated[
+        float | None, typer.Option(callback=ordinary, help="of the room, in degrees Celsius")
+    ] = None,
+    latitude: Annotated[
+        float | None, typer.Option(callback=ordinary, help="where, in degrees: for the certificate")
+    ] = None,
+    altitude: Annotated[float, typer.Option(callback=ordinary, help="where, in m")] = 0.0,
     yes: Annotated[bool, typer.Option("--yes", help="ask nothing (virtual objects do the steps)")] = False,
     from_board: Annotated[str, typer.Option("--fetch", metavar="PORT", help="keep a board's here")] = "",
     write: Annotated[str, typer.Option(metavar="ID", help="write a known one on the board at --port")] = "",
@@ -160,7 +164,7 @@ def calibrate(
     demo = DemoBench.of_port(object_kind, port)
     plug = demo.plug if demo else Plug(port) if port else find(object_kind)
     around = register.Circumstances(
-        operator or getpass.getuser(), serials, temperature, latitude, altitude, simulated=demo is not None
+        operator or login(), serials, temperature, latitude, altitude, simulated=demo is not None
     )
     shows = Lines() if yes else Terminal()
     known = weights(masses or MASSES[object_kind], class_name)
@@ -204,7 +208,9 @@ def test_boards(
     port: Annotated[
         list[str] | None, typer.Argument(help="/dev/ttyACM0, COM3, net:UID, sim:cup [all]")
     ] = None,
-    seconds: Annotated[float, typer.Option(min=5.0, help="how long each is left alone")] = MINUTE_S,
+    seconds: Annotated[
+        float, typer.Option(min=5.0, callback=ordinary, help="how long each is left alone")
+    ] = MINUTE_S,
     walk: Annotated[bool, typer.Option("--walk", help="then press every contact and cell once")] = False,
     object_kind: Annotated[
         str | None, typer.Option("--object", help="what it is, where the board may err")

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from dexkit.cli_numbers import ordinary
 from dexkit.errors import DexkitError, InputError
 
 if TYPE_CHECKING:  # records need packages of their own; the other commands work without them
@@ -92,7 +93,8 @@ def add(
 def list_people(
     part: Annotated[str, typer.Argument(help="letters of the pseudonym [all]")] = "",
     unseen_for: Annotated[
-        float | None, typer.Option(min=0, help="only those without a trial or change for so many years")
+        float | None,
+        typer.Option(min=0, callback=ordinary, help="only those without a trial or change for so many years"),
     ] = None,
     data: Data = None,
 ) -> None:
@@ -285,7 +287,8 @@ def restore(
 
 @app.command("audit")
 def audit(
-    last: Annotated[int, typer.Option(min=0, help="how many entries to print")] = 20, data: Data = None
+    last: Annotated[int, typer.Option(min=0, max=1_000_000, help="how many entries to print")] = 20,
+    data: Data = None,
 ) -> None:
     """Print who saw or changed what, and check that nobody changed the records from outside.
 

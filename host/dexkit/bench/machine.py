@@ -44,6 +44,14 @@ class Finding:
     fix: Callable[[], None] | None = None
 
 
+def login() -> str:
+    """Return who runs this: the name, or the number where the system knows none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid()) if sys.platform != "win32" else "unknown"
+
+
 def _version(name: str) -> str | None:
     try:
         return importlib.metadata.version(name)
@@ -125,7 +133,7 @@ class Machine:
     python: tuple[int, ...] = sys.version_info[:3]
     dexkit: str = __version__
     root: Path = Path("/")
-    user: str = field(default_factory=getpass.getuser)
+    user: str = field(default_factory=login)
     groups: frozenset[str] = field(default_factory=_groups)
     is_admin: bool = field(default_factory=lambda: sys.platform != "win32" and os.geteuid() == 0)
     config: Path = field(default_factory=config_folder)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import subprocess
 import sys
 
@@ -15,6 +16,7 @@ from dexkit.bench.capture import attached
 from dexkit.bench.fit import Point, fit_cell, local_gravity_ms2
 from dexkit.bench.guide import BACK, LEAVE, TAKE, View, capture_step, guide
 from dexkit.bench.guide_terminal import Lines, drawn
+from dexkit.bench.judge import check_walk
 from dexkit.bench.on_board import fetch, store
 from dexkit.bench.register import Circumstances
 from dexkit.bench.steps import MASSES, steps_of
@@ -185,6 +187,21 @@ def test_a_walk_ends_when_all_have_been_seen():
         taken = capture_step(connection, step, lambda share, places, readings: done.append(places))
     assert done[-1] == 5
     assert taken.seconds < 15.0 < step.seconds
+    assert len(check_walk(taken.streams, step.places, "button")) == 15  # the last finger has let go, too
+
+
+def test_without_mpremote_what_was_found_is_kept_and_the_way_to_the_board_is_said(monkeypatch):
+    for name in ("mpremote", "mpremote.transport", "mpremote.transport_serial"):
+        monkeypatch.setitem(sys.modules, name, None)
+    bench = DemoBench("coaster", 2)
+    masses = weights(MASSES["coaster"], "M1")
+    done = calibrate_board(bench.plug, "coaster", masses, Circumstances(), Lines(), bench.arrange)
+    calibration = done.outcome.calibration
+    assert "pip install 'dexkit[flash]'" in done.trouble
+    assert f"dexkit calibrate --write {calibration.id} --port {bench.plug.url}" in done.trouble
+    assert known(calibration.id) == calibration
+    assert register.look_up(calibration.id) == json.loads(json.dumps(done.facts))
+    assert not board_of(bench.plug.url).flash.joinpath("calibration").exists()
 
 
 def test_a_board_in_another_object_is_refused():
@@ -248,6 +265,13 @@ def test_without_names_a_certificate_says_so(cup_run):
     page = certificate.page(register.certificate(cup_run, outcome, Circumstances(simulated=True)))
     assert "serial numbers not recorded" in page
     assert "certifies nothing" in page
+
+
+@pytest.mark.parametrize("name", ["temperature_c", "latitude_deg", "altitude_m"])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_no_certificate_stands_on_what_cannot_be(name, value):
+    with pytest.raises(InputError, match=f"{name.partition('_')[0]} of {value} cannot be"):
+        Circumstances(**{name: value})
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (160, 50)])

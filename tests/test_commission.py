@@ -10,9 +10,12 @@ from dexkit.bench.application import Application, build
 from dexkit.bench.commission import Clock, Wish, commission, places
 from dexkit.bench.identity import Told
 from dexkit.errors import InputError, LinkError
+from dexkit.hardware import microcontrollers
 from dexkit.link import names
+from dexkit.link.listing import look
+from dexkit.link.ports import Plug, Port
 from dexkit.sim.engines import pico
-from tests.boot_mode import Socket, command, system, uf2
+from tests.boot_mode import PATIENCE_S, Socket, command, system, uf2
 from tests.flash_pulls import files_of, from_blank
 from tests.installed import install
 
@@ -24,6 +27,12 @@ def bootloader():
         pass
     machine.reset()
 machine.bootloader = bootloader
+"""
+ANOTHER = """
+import time
+while True:
+    print("mine")
+    time.sleep_ms(20)
 """
 
 
@@ -58,6 +67,12 @@ def flashed(socket, *, use="a", **slots):
     return socket.plug()
 
 
+def goes_on(socket):
+    """Whether the dexkit of a board says hello, now that nobody has it at its prompt."""
+    (seen,) = look([Plug(socket.end.url)], PATIENCE_S[socket.engine][0])
+    return seen.state == "free"
+
+
 def test_from_a_blank_board_to_a_kit_with_a_name_that_becomes_another_only_on_purpose(socket, image, capsys):
     """One board from its first day on, since each start and self-test takes its seconds."""
     socket.plug()
@@ -75,9 +90,11 @@ def test_from_a_blank_board_to_a_kit_with_a_name_that_becomes_another_only_on_pu
         "this dexkit" in said.err and "is a coaster 'Blue'" in said.err and "--rename-object cup" in said.err
     )
     assert files_of(socket) == {**files, "calibration": b"the coaster's"}
+    assert goes_on(socket)
 
     assert command("--rollback") == 2
     assert "slot a holds no whole application" in capsys.readouterr().err
+    assert goes_on(socket)
 
     assert command("--rename-object", "cup") == 3  # a coaster's chips are no cup's
     said = capsys.readouterr()
@@ -117,11 +134,18 @@ def test_an_application_that_says_no_hello_is_not_gone_back_to(socket, capsys, m
 
 def test_another_program_is_replaced_only_on_purpose(socket, capsys):
     socket.has_image = True
-    (socket.flash / "main.py").write_text("print('mine')\n")
+    (socket.flash / "main.py").write_text(ANOTHER)
     socket.plug()
     assert command("--object", "coaster") == 2
     assert "another program (main.py), which would be replaced" in capsys.readouterr().err
     assert set(files_of(socket)) == {"main.py"}
+    port, said = Port(socket.end.url), b""
+    try:
+        while b"mine\r\nmine" not in said and (more := port.read(PATIENCE_S[socket.engine][0])):
+            said += more
+    finally:
+        port.close()
+    assert b"mine\r\nmine" in said  # it goes on
 
 
 def test_a_board_that_was_never_told_what_it_is_in_asks(socket, capsys):
@@ -141,13 +165,15 @@ def test_another_interpreter_is_named_with_the_way_out(socket, capsys):
     assert "runs CircuitPython 9.2.1" in (said := capsys.readouterr().err) and "BOOTSEL" in said
 
 
-def test_an_old_micropython_is_replaced_by_way_of_boot_mode(socket, image, capsys):
+@pytest.mark.parametrize("board", ["pico", "pico_w"])
+def test_an_old_micropython_is_replaced_by_way_of_boot_mode(socket, image, capsys, board):
+    machine = microcontrollers()[board].machine
     socket.has_image = True
-    socket.program = OLD_MICROPYTHON
+    socket.program = f"{OLD_MICROPYTHON}\nsys.implementation._machine = {machine!r}\n"
     socket.plug()
     assert command("--uf2", image, "--anyway") == 2
     said = capsys.readouterr().err
-    assert "MicroPython 1.20.0" in said and "was copied" in said
+    assert f"MicroPython 1.20.0 on {machine}" in said and f"for {board} was copied" in said
     assert "never told" in said  # the new one was reached, and asks what it is in
 
 

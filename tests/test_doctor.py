@@ -1,11 +1,14 @@
 """The computer's side: a healthy one has no finding, nothing is changed unasked, a fix mends its finding."""
 
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dexkit.bench.doctor import examine
 from dexkit.bench.lights import AMBER, GREEN, RED
+from dexkit.bench.machine import Machine, login
 from dexkit.link.ports import Plug
 from tests.bench_computer import PORT, Computer
 
@@ -14,10 +17,9 @@ def files(folder):
     return {str(path): path.lstat().st_mtime_ns for path in folder.rglob("*")}
 
 
-def bad(computer, **more):
-    return [
-        finding for finding in examine(computer.machine(), **more) if finding.light.colour in (RED, AMBER)
-    ]
+def bad(computer, ports=None, **otherwise):
+    findings = examine(replace(computer.machine(), **otherwise), ports)
+    return [finding for finding in findings if finding.light.colour in (RED, AMBER)]
 
 
 def test_a_healthy_computer_has_no_finding(tmp_path):
@@ -57,6 +59,15 @@ def test_the_group_of_the_port_is_named_and_who_joined_it_has_to_log_in_anew(tmp
     assert finding.fix is None
 
 
+def test_nobody_is_made_to_join_the_group_root(tmp_path):
+    computer = Computer(tmp_path, may_read=False, may_write=False)
+    for groups in ({"ada"}, {"ada", "root"}):
+        (finding,) = bad(computer, group_of=lambda path: "root", groups=frozenset(groups))
+        assert "udev rule" in finding.light.remedy
+        assert not finding.commands
+        assert finding.fix is None
+
+
 def test_a_port_that_is_not_there_and_no_port_at_all_are_said(tmp_path):
     (finding,) = bad(Computer(tmp_path), ports=[Plug("/dev/ttyACM7")])
     assert finding.light.of == "/dev/ttyACM7"
@@ -70,6 +81,46 @@ def test_a_port_is_not_held_by_who_has_another_one_open(tmp_path):
     (tmp_path / "proc/400/fd/3").unlink()
     (tmp_path / "proc/400/fd/3").symlink_to(PORT + "0")
     assert bad(computer) == []
+
+
+def test_who_holds_a_port_is_seen_by_whatever_link_it_is_named(tmp_path):
+    computer = Computer(tmp_path, holder="minicom")
+    link = tmp_path / "dev/serial/by-id/usb-MicroPython_Board"
+    link.parent.mkdir(parents=True)
+    link.symlink_to("../../ttyACM0")
+    url = f"/{link.relative_to(tmp_path)}"
+    (finding,) = bad(computer, ports=[Plug(url)])
+    assert (finding.light.check, finding.light.of) == ("port holder", url)
+    assert finding.light.measured == "minicom (process 400) holds it"
+
+
+def test_what_lies_above_the_folder_is_never_taken_over(tmp_path):
+    folder = tmp_path / "theirs" / "config" / "dexkit"
+    folder.parent.parent.mkdir()
+    (finding,) = bad(Computer(tmp_path), config=folder, may=lambda path, how: path.name != "theirs")
+    assert (finding.light.check, finding.light.colour) == ("folder", RED)
+    assert f"{tmp_path}/theirs may not be written" in finding.light.measured
+    assert f"Make the folder {folder}" in finding.light.remedy
+    assert not finding.commands
+    assert finding.fix is None
+
+
+def test_a_folder_in_the_own_one_that_an_administrator_left_is_given_back(tmp_path):
+    computer = Computer(tmp_path)
+    (finding,) = bad(computer, may=lambda path, how: path.name != "selftests")
+    assert (finding.light.check, finding.light.colour) == ("folder", RED)
+    assert finding.commands == (f"sudo chown -R ada {tmp_path}/home/dexkit/selftests",)
+    finding.fix()
+    assert [" ".join(command) for command in computer.done] == list(finding.commands)
+
+
+@pytest.mark.parametrize("error", [KeyError, OSError])
+def test_a_user_without_a_name_is_a_number(monkeypatch, error):
+    def getuser():
+        raise error("uid not found")
+
+    monkeypatch.setattr("getpass.getuser", getuser)
+    assert Machine().user == login() == str(os.getuid())
 
 
 def test_where_there_is_no_such_command_none_is_shown(tmp_path):

@@ -125,7 +125,7 @@ def calibrate_board(
     enter(facts, outcome)
     try:
         store(plug, outcome.calibration)
-    except LinkError as error:
+    except (InputError, LinkError) as error:
         again = f"dexkit calibrate --write {outcome.calibration.id} --port {plug.url}"
         return Calibrated(outcome, facts, f"{error} It is kept here; write it on the board with: {again}")
     return Calibrated(outcome, facts, "")

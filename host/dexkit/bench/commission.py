@@ -7,7 +7,7 @@ same command goes on wherever the way was cut off.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dexkit.bench import drive as boot_drive
@@ -190,6 +190,8 @@ def commission(
             return _install(board, place, found, wish, show)
         before = {drive.folder for drive in boot_drive.drives()}
         board.reset("bootloader")
+    if "Pico W" in found.machine:  # it has said so; in boot mode it no longer can
+        wish = replace(wish, board="pico_w")
     drive = _drive_that_appears(before, clock)
     place = give_interpreter(drive, wish, show, clock)
     with Board(where(place)) as board:

@@ -139,7 +139,8 @@ def check_ports(machine: Machine, ports: Sequence[Plug]) -> Iterator[Finding]:
             yield Finding(Light("port", plug.url, RED, "is not there", "there", remedy))
             continue
         yield from _permission(machine, plug.url, path)
-        for pid, name in holders.get(plug.url, ()):
+        device = f"/{path.resolve().relative_to(machine.root.resolve())}"  # a link such as by-id leads there
+        for pid, name in holders.get(device, ()):
             yield Finding(
                 Light(
                     "port holder",
@@ -161,7 +162,10 @@ def _permission(machine: Machine, url: str, path: Path) -> Iterator[Finding]:
         "may be read, but not written: nothing can be said to the board" if read else "may not be opened"
     )
     group = machine.group_of(path)
-    if group in machine.groups:
+    if group == "root":  # nobody joins it for a board's sake
+        remedy = "Install the udev rule, and plug the board in again."
+        yield Finding(Light("permission", url, RED, measured, "read and write", remedy))
+    elif group in machine.groups:
         remedy = f"Its group {group} lacks the right too: install the udev rule, and plug the board in again."
         light = Light("permission", url, RED, measured, "read and write", remedy)
         yield machine.mending(light, ("chmod", "g+rw", str(path)))
@@ -245,12 +249,20 @@ def check_disk(machine: Machine, ports: Sequence[Plug]) -> Iterator[Finding]:
                 "MB",
             )
         )
-    folder = _nearest(machine.config)
-    if machine.may(folder, os.W_OK):
+    nearest = _nearest(machine.config)
+    # One `sudo dexkit` leaves a folder in it that is root's.
+    all_of_it = [nearest, *(sorted(nearest.glob("*/")) if nearest == machine.config else [])]
+    closed = next((folder for folder in all_of_it if not machine.may(folder, os.W_OK)), None)
+    if closed is None:
         yield _well("folder", f"{machine.config} may be written")
+    elif nearest != machine.config:  # above it everything is somebody else's, and is never taken over
+        remedy = (
+            f"Make the folder {machine.config}, and make it yours; or say in XDG_CONFIG_HOME where it is."
+        )
+        yield Finding(Light("folder", "", RED, f"{closed} may not be written", "yours", remedy))
     else:
-        light = Light("folder", "", RED, f"{folder} may not be written", "yours", "Make it yours.")
-        yield machine.mending(light, ("chown", "-R", machine.user, str(folder)))
+        light = Light("folder", "", RED, f"{closed} may not be written", "yours", "Make it yours.")
+        yield machine.mending(light, ("chown", "-R", machine.user, str(closed)))
 
 
 def _nearest(path: Path) -> Path:

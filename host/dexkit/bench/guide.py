@@ -17,7 +17,7 @@ from dexkit.bench.result import Outcome
 from dexkit.bench.steps import Step
 from dexkit.errors import InputError
 from dexkit.link.connection import Connection
-from dexkit.protocol.tables import STREAMS
+from dexkit.protocol.tables import STREAMS, TABLE
 
 #: What a person can answer.
 TAKE, BACK, LEAVE = "take", "back", "leave"
@@ -85,7 +85,8 @@ def capture_step(
     LinkError
         When the board does not answer.
     """
-    walk = Walk(step.places)
+    hello = connection.session.hello
+    walk = Walk(step.places, TABLE[hello.object_kind] if hello else ())
     readings: dict[str, float] = {}
 
     def heard(stream: str, t_s: NDArray[np.float64], values: NDArray[np.float32]) -> None:

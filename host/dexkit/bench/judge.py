@@ -1,6 +1,6 @@
 """Whether a capture can be used: at its rate, whole, alive, still; and what it says. A bad one is refused."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -199,14 +199,15 @@ class Walk:
     ----------
     places
         In the order of the walk.
+    columns
+        Of the object's table: a place is done when each of its contacts is, the finger's too.
     """
 
-    def __init__(self, places: Sequence[int]) -> None:
-        self._closed: dict[str, bool] = {
-            f"{kind}_{place}": False for place in places for kind in ("entry", "seated")
-        }
-        self._open_again: set[str] = set()
-        self._places = places
+    def __init__(self, places: Iterable[int], columns: Iterable[str]) -> None:
+        wanted = {f"{kind}_{place}": place for place in places for kind in KIND_WORDS}
+        self._place_of = {column: wanted[column] for column in columns if column in wanted}
+        self._closed = dict.fromkeys(self._place_of, False)
+        self._waits = set(self._place_of)
 
     def heard(self, stream: str, t_s: Floats, values: NDArray[np.float32]) -> None:
         """Take samples as they come.
@@ -216,22 +217,22 @@ class Walk:
         stream, t_s, values
             As `dexkit.bench.capture.Heard`.
         """
-        for place, column in enumerate(STREAMS[stream].columns):
+        for at, column in enumerate(STREAMS[stream].columns):
             if column in self._closed:
-                for closed in values[np.isfinite(values[:, place]), place] > 0.5:
+                for closed in values[np.isfinite(values[:, at]), at] > 0.5:
                     if self._closed[column] and not closed:
-                        self._open_again.add(column)
+                        self._waits.discard(column)
                     self._closed[column] = bool(closed)
 
     @property
     def done(self) -> int:
         """How many places have been closed wholly and opened again."""
-        return sum({f"entry_{place}", f"seated_{place}"} <= self._open_again for place in self._places)
+        return len(set(self._place_of.values()) - {self._place_of[column] for column in self._waits})
 
     @property
     def is_over(self) -> bool:
         """Whether all have."""
-        return self.done == len(self._places)
+        return not self._waits
 
 
 def check_walk(streams: Mapping[str, Samples], places: Iterable[int], called: str) -> dict[str, float]:

@@ -82,6 +82,8 @@ class Board:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if isinstance(error, Exception) and self._transport is not None:
+            self.reset()  # whatever was refused or failed, the board goes on with what it has
         self._close()
 
     def run(self, code: str) -> str:

@@ -4,27 +4,19 @@ import binascii
 import time
 
 from dexkit.bench.capture import attached
+from dexkit.bench.identity import CALIBRATION_FILE, READ, unique_id
 from dexkit.bench.mpremote import Board
 from dexkit.errors import InputError, LinkError
 from dexkit.link.news import Hello
 from dexkit.link.ports import Plug, where
 from dexkit.recording.calibration import Calibration, chosen, keep
 
-#: As firmware/app/settings.py reads it: one line of JSON with uid and id, and one line with its CRC-32.
-FILE = "/calibration"
 #: A board starts in a few seconds; some computers take as long again to see it.
 STARTS_S = 20.0
-READ = """
-try:
-    with open("{}") as file:
-        print(file.read())
-except OSError:
-    pass
-"""
 
 
 def sealed(calibration: Calibration) -> bytes:
-    """Return the file of a calibration."""
+    """Return the file of a calibration as firmware/app/settings.py reads it: its line and its CRC-32."""
     line = calibration.text.encode()
     return line + b"\n%08x\n" % binascii.crc32(line)
 
@@ -47,15 +39,13 @@ def store(plug: Plug, calibration: Calibration) -> Hello:
         When the board cannot be reached, does not keep it, or does not name it after its start.
     """
     with Board(where(plug)) as board:
-        board.run("import binascii, machine")
-        uid = str(board.ask("binascii.hexlify(machine.unique_id()).decode()"))
+        uid = unique_id(board)
         if uid != calibration.uid:
-            board.reset()
             raise InputError(
                 f"Calibration {calibration.id} is of board {calibration.uid}, but on {plug.url} is {uid}. "
                 "Probably two plugs were exchanged. Nothing was written; plug the right board in."
             )
-        board.put(FILE, sealed(calibration))
+        board.put(CALIBRATION_FILE, sealed(calibration))
         board.reset()
     hello = _started(plug)
     if hello.calibration != calibration.id:
@@ -83,7 +73,7 @@ def fetch(plug: Plug) -> Calibration:
     """
     with Board(where(plug)) as board:
         try:
-            lines = board.run(READ.format(FILE)).split("\n")
+            lines = board.run(READ.format(CALIBRATION_FILE)).split("\n")
         finally:
             board.reset()
     if not lines[0]:

@@ -334,6 +334,22 @@ def test_people_unseen_for_long_are_named(tmp_path):
         records.trials.add(facts(busy, started_at=clock.at))
         assert [person.id for person in records.people.unseen_for(5)] == [old]
         assert records.people.unseen_for(10) == []
+        assert records.people.unseen_for(3000) == []  # that is before the calendar begins
+
+
+def test_a_name_that_is_no_text_is_refused_and_nothing_of_it_is_kept(place):
+    with place.open() as records:
+        person = records.people.add(PersonFacts("P-1"), "Name 1")
+        before = state(records)
+        for refused in (
+            lambda: records.people.add(PersonFacts("P-2"), "\udcff"),
+            lambda: records.people.add_all([(PersonFacts("P-2"), "Name 2"), (PersonFacts("P-3"), "\udcff")]),
+            lambda: records.people.change(person.id, PersonFacts("P-1", "stroke"), "\udcff"),
+        ):
+            with pytest.raises(InputError, match="is no text") as error:
+                refused()
+            one_line(error).encode()
+            assert state(records) == before
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes are of POSIX")

@@ -198,3 +198,48 @@ def test_a_backup_that_is_broken_off_anywhere_leaves_no_half(tmp_path, monkeypat
             if done:
                 assert at > 3
                 return
+
+
+def meanwhile(monkeypatch, step, ending, work):
+    """Have another process do some work just before the first write, by this step, of such a file."""
+    whole, left = getattr(files, step), [work]
+
+    def first(path, *words):
+        if left and path.name.endswith(ending):
+            left.pop()()
+        return whole(path, *words)
+
+    monkeypatch.setattr(files, step, first)
+    return left
+
+
+def test_who_is_added_while_a_backup_is_written_does_not_spoil_it(place, tmp_path, monkeypatch):
+    with place.open() as records, place.open() as other:
+        fill(records, 2)
+        before = state(records)
+        left = meanwhile(
+            monkeypatch, "replacing", ".dexkit-backup", lambda: other.people.add(PersonFacts("P-new"))
+        )
+        written = records.backups.write(tmp_path / "backups", PASSPHRASE)
+        assert not left and written.check.whole
+        now = state(records)
+    assert store.restore(written.path, tmp_path / "again", PASSPHRASE).check.whole
+    with store.open(tmp_path / "again", PASSPHRASE) as again:
+        assert state(again) in (before, now)
+        assert again.verify() == []
+
+
+def test_who_is_erased_while_a_backup_is_written_does_not_come_back(tmp_path, monkeypatch):
+    with store.open(tmp_path / "records") as records, store.open(tmp_path / "records") as other:
+        fill(records, 2)
+        gone = records.people.find("P-1").id
+        first = records.backups.write(tmp_path / "backups", PASSPHRASE).path
+        erase = meanwhile(monkeypatch, "replacing", ".dexkit-backup", lambda: other.erase(gone))
+        second = records.backups.write(tmp_path / "backups", PASSPHRASE).path
+        assert not erase
+    for number, (path, erased) in enumerate(((first, 1), (second, 0))):
+        done = store.restore(path, tmp_path / f"again {number}", PASSPHRASE)
+        assert (done.erased, done.check.people, done.check.whole) == (erased, 1, True)
+        with store.open(tmp_path / f"again {number}", PASSPHRASE) as again:
+            assert [person.facts.pseudonym for person in again.people.search()] == ["P-0"]
+            assert again.verify() == []

@@ -139,10 +139,10 @@ class Backups:
         """
         folder = Path(folder).resolve()
         files.make_folder(folder)
-        self._keyring.reload()
-        self._keyring.copy_to(folder / NAME, passphrase)
         now = self._now()
         with self._database.writing() as session:
+            self._keyring.reload()
+            self._keyring.copy_to(folder / NAME, passphrase)
             row = session.get(BackupRow, str(folder)) or BackupRow(folder=str(folder), written_at=now)
             row.written_at = now
             session.add(row)
@@ -152,6 +152,9 @@ class Backups:
             writer = BundleWriter(file, self._keyring.key("backup"))
             with self._database.reading() as session:
                 damaged = self._write(writer, session)
+            with self._database.writing():  # nobody is added or erased while this lasts
+                self._keyring.reload()
+                self._keyring.copy_to(folder / NAME, passphrase)
             writer.finish()
             file.flush()
             seen = look_through(file, path, self._keyring)

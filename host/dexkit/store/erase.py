@@ -131,19 +131,18 @@ class Eraser:
     def _renew_copies(self) -> list[str]:
         """Put today's keyring beside the backups; return which places could not be reached."""
         left = []
-        with self._database.reading() as session:
-            folders = [Path(folder) for folder in session.exec(select(BackupRow.folder))]
-        for folder in folders:
-            try:
-                if not (folder / NAME).exists():
-                    raise InputError("not there")
-                self._keyring.copy_to(folder / NAME, "")
-            except DexkitError:
-                left.append(
-                    f"The backups in {folder} cannot be reached, and the keyring there still opens this "
-                    "person. Plug "
-                    f"that disk in and run: dexkit backup {folder}"
-                )
+        with self._database.writing() as session:  # nobody is added meanwhile
+            self._keyring.reload()
+            for folder in map(Path, session.exec(select(BackupRow.folder))):
+                try:
+                    if not (folder / NAME).exists():
+                        raise InputError("not there")
+                    self._keyring.copy_to(folder / NAME, "")
+                except DexkitError:
+                    left.append(
+                        f"The backups in {folder} cannot be reached, and the keyring there still opens this "
+                        f"person. Plug that disk in and run: dexkit backup {folder}"
+                    )
         return left
 
 

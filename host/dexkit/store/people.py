@@ -22,6 +22,17 @@ _SEALED = sql_select(col(PersonRow.person_id), col(PersonRow.facts))
 _NOTHING = b"", Person("", PersonFacts(""), datetime.min, datetime.min)
 
 
+def _checked(name: str) -> str:
+    """Return a name if it can be kept; raise InputError where it is no text."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise InputError(
+            f"The name {name!r} is no text. Probably this terminal does not write UTF-8: use another one."
+        ) from None
+    return name
+
+
 class People:
     """The people of one store.
 
@@ -73,7 +84,7 @@ class People:
             As in `add`.
         """
         now, added, rows, names = self._now(), [], [], []
-        wanted = [(facts.checked(now.year), name) for facts, name in people]
+        wanted = [(facts.checked(now.year), _checked(name)) for facts, name in people]
         with self._database.writing() as session:
             self._keyring.reload()
             self._refuse_taken(session, [facts.pseudonym for facts, _ in wanted])
@@ -118,6 +129,7 @@ class People:
         """
         now = self._now()
         facts.checked(now.year)
+        _checked(name or "")
         with self._database.writing() as session:
             row = self._row(session, person)
             before, key = self._person(row).facts, self._keyring.of(person)
@@ -238,7 +250,10 @@ class People:
         years
             Of 365.25 days.
         """
-        since: datetime = self._now() - timedelta(days=365.25 * years)
+        try:
+            since: datetime = self._now() - timedelta(days=365.25 * years)
+        except OverflowError:
+            return []  # nobody was seen before the calendar begins
         recent = exists().where(
             col(TrialRow.person_id) == col(PersonRow.person_id), col(TrialRow.started_at) >= since
         )

@@ -49,6 +49,13 @@ class Before:
         )
 
 
+class Kept(Before):
+    """The same with (days before, value) each, in the order in which they were kept."""
+
+    def earlier(self, profile_id, hand, mode):
+        return tuple(Earlier(NOW - timedelta(days=days), value, "s") for days, value in self.values)
+
+
 def trial_of(profile, hand="right", seed=3, marks=(), script=None, practice=False):
     recording = make_scene("pegboard", "healthy", seed, script=script).recording()
     seat = Seat(hand, Hands("right", "left").role(hand), practice=practice)
@@ -122,6 +129,23 @@ def test_change_is_one_of_three_words(before, word):
     told = text(TRIAL, before=before)
     assert word in told
     assert sum(f"Change: {each}" in told for each in ("better", "worse", "within measuring error")) == 1
+
+
+def test_what_was_kept_late_is_compared_by_its_day():
+    done, words = [Done(TRIAL, META)], load_words("en")
+    in_order = note(PROFILE, WOMAN, done, Kept((9, 60.0), (2, 58.0), (1, 30.0)), words)
+    assert "Change: better." in in_order
+    assert note(PROFILE, WOMAN, done, Kept((2, 58.0), (1, 30.0), (9, 60.0)), words) == in_order
+
+
+@pytest.mark.parametrize("language", languages())
+def test_an_earlier_trial_whose_day_is_still_to_come_is_left_out_and_that_is_said(language):
+    done, words = [Done(TRIAL, META)], load_words(language)
+    sentence = words["note.still_to_come"]
+    without = note(PROFILE, WOMAN, done, Kept((3, 58.0)), words)
+    told = note(PROFILE, WOMAN, done, Kept((-400, 7.0), (3, 58.0)), words)
+    assert sentence not in without and told.count(sentence) == 1
+    assert told.replace(sentence + "\n", "") == without
 
 
 def test_a_trial_that_does_not_count_has_no_result():

@@ -192,18 +192,53 @@ def test_an_answer_can_be_corrected():
     assert judged(events, *answers, Mark("undo", 8.0)).verdict is Verdict.ANNULLED
 
 
-def test_two_questions_of_one_rule_are_answered_one_by_one():
-    events = [
-        ("pick", -1, 2.0),
-        ("missing", -1, 5.0),
-        *peg(0, 9.0),
-        ("pick", -1, 12.0),
-        ("missing", -1, 16.0),
-    ]
-    first = Mark("answer", 6.0, rule="off_table", answer="table")
-    trial = judged(events, first)
+#: Two pegs that fell, the first at 5 s, the second at 16 s.
+@pytest.mark.parametrize(
+    ("words", "picked_up_s", "stop_s"),
+    [(("table", "bounced_out"), 26.0, 33.0), (("bounced_out", "table"), 34.0, 34.0)],
+)
+def test_a_peg_that_bounced_out_is_told_from_another_that_is_put_in_later(words, picked_up_s, stop_s):
+    back = [event for event in PLACING + REMOVING if event[0] != "return" or event[2] not in (22.5, 27.0)]
+    back += [("missing", -1, 23.0), ("missing", -1, 27.5), ("return", -1, picked_up_s)]
+    said = [Mark("answer", t_s, "return_missed", word) for t_s, word in zip((24.0, 28.0), words, strict=True)]
+    trial = judged(sorted(back, key=lambda event: event[2]), *said)
+    assert (trial.completed, trial.stop_s, trial.counts["returned"]) == (True, stop_s, 9)
+
+
+FALLS = [("pick", -1, 2.0), ("missing", -1, 5.0), *peg(0, 9.0), ("pick", -1, 12.0), ("missing", -1, 16.0)]
+
+
+def fell(t_s, where):
+    return Mark("answer", t_s, rule="off_table", answer=where)
+
+
+@pytest.mark.parametrize("at_s", [6.0, 18.0], ids=["before the second", "after both"])
+def test_two_questions_of_one_rule_are_answered_one_by_one(at_s):
+    trial = judged(FALLS, fell(at_s, "table"))
     assert trial.verdict is Verdict.ASK
     assert [ruling.decides for ruling in trial.rulings] == [None, None, 0]
+
+
+@pytest.mark.parametrize("at_s", [6.0, 17.0], ids=["before the second", "after both"])
+def test_the_answer_to_a_second_fall_leaves_the_first_as_it_was(at_s):
+    trial = judged(FALLS, fell(at_s, "floor"), fell(18.0, "table"))
+    assert trial.verdict is Verdict.ANNULLED
+    assert [(r.t_s, str(r.verdict), r.reason, r.decides) for r in trial.rulings] == [
+        (5.0, "ask", "", None),
+        (16.0, "ask", "", None),
+        (5.0, "annulled", "floor", 0),
+        (16.0, "valid", "table", 1),
+    ]
+
+
+def test_an_override_sets_aside_the_ruling_whose_time_it_names():
+    answers = fell(6.0, "floor"), fell(18.0, "floor")
+    known = judged(FALLS, *answers).rulings
+    for meant, decides in ((repr(known[0].t_s), 2), (repr(known[1].t_s), 3), ("", 3)):
+        aside = Mark("override", 30.0, "off_table", meant, "valid", "it lay on the table")
+        trial = judged(FALLS, *answers, aside)
+        assert trial.rulings[:-1] == known and trial.rulings[-1].decides == decides
+        assert trial.verdict is Verdict.ANNULLED  # the other one stands
 
 
 def test_the_grade_waits_for_its_answers():

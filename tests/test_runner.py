@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from dexkit.assess import Trial, Verdict, load_profile
+from dexkit.assess import Mark, Seat, Trial, Verdict, load_profile
 from dexkit.assess.again import differences, judged, with_differences
 from dexkit.assess.keeping import InFolder, Patient
 from dexkit.assess.runner import Runner
@@ -47,6 +47,21 @@ class Script(Therapist):
         return super().key(screen, now_s)
 
 
+class Slips(Script):
+    """A therapist who presses a small two at each question, and answers it only at the result."""
+
+    def __init__(self, *keys):
+        super().__init__(*keys)
+        self.slips = []
+
+    def key(self, screen, now_s):
+        self.answers = screen.stage == "result"
+        if screen.question and screen.stage not in self.slips:
+            self.slips.append(screen.stage)
+            return "²"
+        return super().key(screen, now_s)
+
+
 @cache
 def scene(kind, severity, seed, test="", mistake=""):
     return make_scene(kind, severity, seed, test=test, script={mistake: 3} if mistake else None)
@@ -64,7 +79,7 @@ def placing_s(world):
 def sitting(tmp_path):
     """Return what lets a person do a test: profile, keys, and scenes, one for each trial (the last stays)."""
 
-    def run(profile_id, scenes, *keys, order=("right",), kinds=None):
+    def run(profile_id, scenes, *keys, order=("right",), kinds=None, therapist=Script):
         profile = load_profile(profile_id)
         kinds = kinds or [profile.object]
         files = []
@@ -80,7 +95,7 @@ def sitting(tmp_path):
 
         patient = Patient("P7", Hands("right"))
         keeping = InFolder(tmp_path / "kept", patient)
-        script = Script(*keys)
+        run.therapist = script = therapist(*keys)
         runner = Runner(profile, patient, order, boards, keeping, WORDS, lambda screen: None, script)
         runner.run()
         assert not script.keys, "not all keys were pressed"
@@ -191,6 +206,32 @@ def test_an_override_keeps_both_rulings_and_the_reason(sitting):
     assert both[1]["reason"] == "two lay in the hand for a moment only"
 
 
+def test_of_two_rulings_of_one_rule_the_one_that_was_chosen_is_set_aside(sitting):
+    twice = make_scene("pegboard", "healthy", 3, script={"returned_on_floor": 3, "returned_on_table": 6})
+    override = [("result", "o"), *(("choose", key) for key in ("2", "1", "it came from the floor"))]
+    runner = sitting("nhpt_mathiowetz", [twice], ("ready", "s"), *override)
+    rulings = runner.trials[0].rulings
+    missed = [ruling for ruling in rulings if ruling.rule == "return_missed"]
+    first, second, *_, word = missed
+    assert first.t_s < second.t_s and len(missed) == 5
+    assert (str(word.verdict), word.reason) == ("annulled", "it came from the floor")
+    assert rulings[word.decides].t_s == first.t_s
+
+
+def test_a_small_two_is_no_answer(sitting):
+    world = scene("pegboard", "healthy", 3, mistake="returned_on_table")
+    keys = [("ready", "s"), ("result", "o"), ("choose", "u")]
+    runner = sitting("nhpt_mathiowetz", [world], *keys, therapist=Slips)
+    assert {"running", "result", "choose"} <= set(sitting.therapist.slips)
+    (trial,) = runner.trials
+    assert [(mark.kind, mark.answer) for mark in trial.marks] == [
+        ("go", ""),
+        ("answer", "table"),
+        ("answer", "no"),
+    ]
+    assert trial.verdict is Verdict.VALID
+
+
 def test_back_from_the_next_step_to_the_last_result(sitting):
     runner = sitting(
         "nhpt_mathiowetz",
@@ -252,3 +293,23 @@ def test_what_differs_is_said_and_needs_the_therapists_word(sitting):
     assert marked.verdict is Verdict.ASK
     assert marked.rulings[-1].reason == "; ".join(found)
     assert Trial.from_json(marked.to_json()) == marked
+
+
+def test_the_answer_to_what_differs_can_be_taken_back():
+    said = Mark("go", 0.5), Mark("answer", 21.0, "live_differs", "recording"), Mark("undo", 22.0)
+    verdicts = []
+    for words in (said[:1], said[:2], said):
+        trial = Trial("nhpt_mathiowetz", 1, "pegboard", "free", Seat("right"), "touch", 0.5, 1.0, marks=words)
+        verdicts.append(with_differences(trial, ("the time",)).verdict)
+    assert verdicts == [Verdict.ASK, Verdict.VALID, Verdict.ASK]
+
+
+def test_two_notes_in_one_folder_do_not_replace_each_other(tmp_path):
+    for text in ("of the first test", "of the second", "of the third"):
+        InFolder(tmp_path / "kept", Patient("P7", Hands("right"))).write_note(text)
+    notes = {path.name: path.read_text() for path in (tmp_path / "kept").iterdir()}
+    assert notes == {
+        "note.txt": "of the first test",
+        "note-2.txt": "of the second",
+        "note-3.txt": "of the third",
+    }

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from dexkit.assess.live_trial import MARKS, SEAT
 from dexkit.assess.profile import load_profile
 from dexkit.assess.referee import judge
-from dexkit.assess.rulings import verdict_of
+from dexkit.assess.rulings import Said, verdict_of
 from dexkit.assess.series import Hands, next_seats
 from dexkit.assess.trial import By, Mark, Ruling, Seat, Trial, Verdict
 from dexkit.assess.words import Words
@@ -183,7 +183,7 @@ def _asked(trial: Trial, rule: str, verdict: Verdict, reason: str = "") -> Trial
     """Return a trial with a ruling of ours, and with what the therapist answered to it."""
     rulings = tuple(ruling for ruling in trial.rulings if ruling.rule != rule)
     rulings += (Ruling(rule, trial.end_s or 0.0, verdict, By.REFEREE, reason),)
-    answers = [mark for mark in trial.marks if (mark.kind, mark.rule) == ("answer", rule)]
+    answers = [mark for mark in Said(trial.marks).standing if (mark.kind, mark.rule) == ("answer", rule)]
     if answers and verdict is Verdict.ASK:
         said = answers[-1]
         told = load_profile(trial.profile).rules[rule].answers[said.answer]

@@ -159,7 +159,7 @@ class LiveTrial(Watch):
             mark = Mark("stop", at_s, answer=COMPLETED)
         elif key in KEY_MARKS and not (key in PEG_KEYS and self.referee.profile.object != "pegboard"):
             mark = Mark(KEY_MARKS[key], at_s)
-        elif key.isdigit() and state.questions:
+        elif key.isdecimal() and state.questions:
             question = state.questions[0]
             if 1 <= int(key) <= len(question.answers):
                 mark = Mark("answer", at_s, question.rule, question.answers[int(key) - 1])

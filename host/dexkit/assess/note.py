@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Protocol
 
-from dexkit.assess.keeping import Keeping, Patient
+from dexkit.assess.keeping import Earlier, Keeping, Patient
 from dexkit.assess.profile import Profile
 from dexkit.assess.screens import ruling_in_words, seat_in_words, time_in_words
 from dexkit.assess.series import both_hands, counting, ftm14_class, hand_result
@@ -180,6 +180,8 @@ class _Note:
         lines += read(said, Audience.TEAM, self.words.code)[1:]
         if any(isinstance(each, norms.Compared) for each in said.norms):
             lines.append(self.word("age_note"))
+        if any(each.at.astimezone().date() > self._day() for each in self._earlier(hand)):
+            lines.append(self.word("still_to_come"))
         return lines
 
     def _result(self, hand: str) -> Score | None:
@@ -221,6 +223,11 @@ class _Note:
                 break
         return found
 
+    def _earlier(self, hand: str) -> list[Earlier]:
+        """Return a hand's earlier times by their days: what a crash left may be kept after later ones."""
+        found = self.keeping.earlier(self.profile.id, hand, self.profile.mode)
+        return sorted((each for each in found if each.unit == "s"), key=lambda each: each.at)
+
     def _change(self, hand: str) -> change.Change | change.NoChange:
         """Return the word of the comparison with the person's earlier trials."""
         profile, today = self.profile, self._day()
@@ -229,9 +236,7 @@ class _Note:
             return change.TimedTrial(value, at.astimezone().date(), profile.id, profile.mode, hand)
 
         before = [
-            timed(each.value, each.at)
-            for each in self.keeping.earlier(profile.id, hand, profile.mode)
-            if each.unit == "s"
+            timed(each.value, each.at) for each in self._earlier(hand) if each.at.astimezone().date() <= today
         ]
         counted = counting(profile, self.trials, hand)
         now = [

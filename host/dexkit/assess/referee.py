@@ -18,6 +18,8 @@ from dexkit.score.take import Take, take_of
 
 #: Events become known late; a trial that is over is settled after this long.
 SETTLE_S = 1.5
+#: What the sensors saw is read at most so often, until it stays.
+READS = 4
 
 REFEREES: Mapping[str, ObjectReferee] = {
     "pegboard": PegReferee(),
@@ -234,6 +236,7 @@ class _Look:
         self.phase, self.reading = "waiting", Reading()
         self.end_s: float | None = None
         self.window: Window | None = None
+        self.seen: list[tuple[str, float, str]] = []
         if self.go_s is not None and self.profile.object in referee.takes:
             until_s = referee.now_s if self.ending is None else min(self.ending.t_s, referee.now_s)
             self._read(self.go_s, until_s)
@@ -243,8 +246,8 @@ class _Look:
     def _read(self, go_s: float, until_s: float) -> None:
         """Read the trial up to its end: finished, stopped, out of time, or now."""
         limit_s = self.profile.fact("time_limit_s")
-        window = Window(self.profile, self.referee.takes, go_s, until_s, self.said.told)
-        reading = self.object.read(window)
+        window = Window(self.profile, self.referee.takes, go_s, until_s, self._told)
+        reading = self._settled(window)
         begin_s = go_s if reading.start_s is None else reading.start_s
         self.phase = "ready" if reading.start_s is None else "running"
         if (
@@ -253,7 +256,7 @@ class _Look:
             and (reading.stop_s is None or reading.stop_s > begin_s + limit_s)
         ):
             window = replace(window, end_s=begin_s + limit_s)
-            reading = self.object.read(window)
+            reading = self._settled(window)
             if reading.stop_s is None:
                 self.phase, self.end_s = "time_up", window.end_s
                 reading.see("time_limit", window.end_s)
@@ -264,6 +267,18 @@ class _Look:
         if self.end_s is not None:
             window = replace(window, end_s=self.end_s)
         self.reading, self.window = reading, window
+
+    def _told(self, rule: str, t_s: float) -> str:
+        return self.said.told(rule, t_s, [at_s for name, at_s, _ in self.seen if name == rule])
+
+    def _settled(self, window: Window) -> Reading:
+        """Read; again where a rule came up twice: which of its rulings an answer is to depends on all."""
+        for _ in range(READS):
+            reading = self.object.read(window)
+            before, self.seen = self.seen, list(reading.seen)
+            if self.seen == before or len({rule for rule, _, _ in self.seen}) == len(self.seen):
+                break
+        return reading
 
     def _end_by_hand(self, reading: Reading, mark: Mark) -> str:
         """End a trial whose end no sensor saw with the therapist's mark; return its phase."""

@@ -1,7 +1,7 @@
 """From what was seen and what the therapist said to rulings; what was set aside stays."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -52,15 +52,31 @@ class Said:
             return None
         return next((mark for mark in self.standing if mark.kind in kinds and mark.t_s >= since_s), None)
 
-    def told(self, rule: str, t_s: float = -math.inf) -> str:
-        """Return what was last said to a rule's ruling at t_s: an answer, a new verdict, or nothing."""
-        said = ""
+    def told(self, rule: str, t_s: float = -math.inf, times: Sequence[float] = ()) -> str:
+        """Return what was last said to a rule's ruling at t_s: an answer, a new verdict, or nothing.
+
+        Where the rule has rulings at other times too, each has its own answer, as in `rulings_of`.
+        """
+        each = sorted({t_s, *times})
+        said = _told_each(self, rule, each)[each.index(t_s)]
         for mark in self.standing:
-            if mark.t_s >= t_s - AHEAD_S:
-                said = dict(answers(mark)).get(rule, said)
-                if mark.kind == "override" and mark.rule == rule:
-                    said = mark.verdict
+            if mark.kind == "override" and mark.rule == rule and mark.t_s >= t_s - AHEAD_S:
+                said = mark.verdict
         return said
+
+
+def _told_each(said: Said, rule: str, times: Sequence[float]) -> list[str]:
+    """Return what was last said to each ruling of a rule, in order of time.
+
+    As on the screen, an answer is to the first ruling that has none yet; where all have one, to the last.
+    """
+    told = [""] * len(times)
+    for mark in said.standing:
+        answer = dict(answers(mark)).get(rule, "")
+        known = [place for place, t_s in enumerate(times) if mark.t_s >= t_s - AHEAD_S]
+        if answer and known:
+            told[next((place for place in known if not told[place]), known[-1])] = answer
+    return told
 
 
 def answers(mark: Mark) -> tuple[tuple[str, str], ...]:
@@ -90,10 +106,17 @@ def rulings_of(profile: Profile, seen: Iterable[tuple[str, float, str]], said: S
         Ruling(rule, t_s, profile.rules[rule].verdict, By.REFEREE, detail)
         for rule, t_s, detail in sorted(seen, key=lambda each: (each[1], each[0]))
     ]
-    for place, ruling in enumerate(tuple(rulings)):
-        known = profile.rules[ruling.rule].answers if ruling.verdict is Verdict.ASK else {}
-        if (answer := said.told(ruling.rule, ruling.t_s)) in known:
-            rulings.append(Ruling(ruling.rule, ruling.t_s, known[answer], By.THERAPIST, answer, place))
+    open_: dict[str, list[int]] = {}
+    for place, ruling in enumerate(rulings):
+        if ruling.verdict is Verdict.ASK:
+            open_.setdefault(ruling.rule, []).append(place)
+    answered: dict[int, str] = {}
+    for rule, places in open_.items():
+        answered |= zip(places, _told_each(said, rule, [rulings[place].t_s for place in places]), strict=True)
+    for place, answer in sorted(answered.items()):
+        rule, t_s, known = rulings[place].rule, rulings[place].t_s, profile.rules[rulings[place].rule].answers
+        if answer in known:
+            rulings.append(Ruling(rule, t_s, known[answer], By.THERAPIST, answer, place))
     rulings += _unasked(profile, said, {ruling.rule for ruling in rulings})
     for mark in said.standing:
         if mark.kind == "override":
@@ -116,7 +139,7 @@ def _unasked(profile: Profile, said: Said, asked: set[str]) -> list[Ruling]:
 
 
 def _set_aside(mark: Mark, rulings: list[Ruling]) -> list[Ruling]:
-    """Return a ruling that sets aside the last one of the mark's rule before it, or stands by itself."""
+    """Return a ruling that sets aside the one meant, else its rule's last before it, or stands by itself."""
     decided = {ruling.decides for ruling in rulings}
     places = [
         place
@@ -125,7 +148,8 @@ def _set_aside(mark: Mark, rulings: list[Ruling]) -> list[Ruling]:
     ]
     if not places and mark.verdict == "valid":
         return []
-    decides = places[-1] if places else None
+    meant = [place for place in places if repr(rulings[place].t_s) == mark.answer]
+    decides = (meant or places)[-1] if places else None
     return [Ruling(mark.rule, mark.t_s, Verdict(mark.verdict), By.THERAPIST, mark.reason, decides)]
 
 

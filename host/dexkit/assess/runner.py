@@ -238,7 +238,7 @@ class Runner:
                 self._override(trial)
             elif key == "u" and trial.marks[-1].kind in ("answer", "override"):
                 self._say(Mark("undo", _after(trial)), self.words["marks.undo"])
-            elif question is not None and key.isdigit() and 1 <= int(key) <= len(question.answers):
+            elif question is not None and key.isdecimal() and 1 <= int(key) <= len(question.answers):
                 answer = question.answers[int(key) - 1]
                 self._say(Mark("answer", _after(trial), question.rule, answer), answer)
 
@@ -261,9 +261,9 @@ class Runner:
         place = self._choose(seat, words["runner.which_ruling"], choices)
         if place is None:
             return
-        rule, verdict = "interrupted", str(Verdict.ANNULLED)
+        rule, verdict, meant = "interrupted", str(Verdict.ANNULLED), ""
         if place < len(standing):
-            rule = standing[place].rule
+            rule, meant = standing[place].rule, repr(standing[place].t_s)
             other = [v for v in (Verdict.VALID, Verdict.ANNULLED) if v is not standing[place].verdict]
             picked = self._choose(
                 seat, words["runner.what_instead"], [words[f"verdicts.{each}"] for each in other]
@@ -273,7 +273,7 @@ class Runner:
             verdict = str(other[picked])
         reason = self._ask(self._screens.text(seat, words["runner.why"])).strip()
         if reason:
-            self._say(Mark("override", _after(trial), rule, verdict=verdict, reason=reason), reason)
+            self._say(Mark("override", _after(trial), rule, meant, verdict, reason), reason)
 
     def _say(self, mark: Mark, reason: str) -> None:
         """Judge the last trial again with one more word of the therapist; both outcomes are kept."""
@@ -296,7 +296,7 @@ class Runner:
             key = self._ask(screen)
             if key == "u":
                 return None
-            if key.isdigit() and 1 <= int(key) <= len(choices):
+            if key.isdecimal() and 1 <= int(key) <= len(choices):
                 return int(key) - 1
 
     def _ask(self, screen: Screen) -> str:

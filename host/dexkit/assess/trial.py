@@ -57,7 +57,7 @@ class Mark:
     rule
         The rule that an answer or override is about.
     answer
-        Which of the rule's answers.
+        Which of the rule's answers; of an override, the time of the ruling it sets aside: empty for the last.
     verdict
         What an override rules instead.
     reason

@@ -11,16 +11,18 @@ import contextlib
 import io
 import json
 import os
-import random
 import sys
 import tempfile
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 from mpremote.transport_serial import SerialTransport
+from rich.progress import track
 
 from dexkit.bench import drive as boot_drive
 from dexkit.bench import prove
@@ -137,12 +139,11 @@ class Way:
             return f"it was told {kit}"
         return ""
 
-    def line(self):
-        """Say in one line what was found."""
-        return (
-            f"{self.name} ({self.engine}): {self.found['pulled']} pulls, {self.found['healed']} healed by "
-            f"the next run of the same command, {len(self.wrong)} wrong"
-        )
+
+def gone(way, at, after):
+    """Go a way pulled at a step, in a process of its own; return what was found, and what is wrong."""
+    way.go(at, after=after)
+    return way.found, way.wrong
 
 
 def files_of(socket):
@@ -188,26 +189,40 @@ def main():
     """Run the whole proof; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--every", type=int, default=1, help="pull at every nth step only")
-    parser.add_argument("--pico", type=int, default=8, help="pulls of the emulated Pico, at random steps")
+    parser.add_argument("--pico", type=int, default=6, help="the same on an emulated Pico; 0: never")
+    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="how many pull at once")
     arguments = parser.parse_args()
-    began_s, wrong = time.monotonic(), []
+    wrong = []
     with tempfile.TemporaryDirectory() as folder:
-        ways = [from_blank(folder), from_older()]
-        plans = [(way, range(1, way.steps() + 1, arguments.every)) for way in ways]
+        for way in (from_blank(folder), from_older()):
+            wrong += pulled_all_along(way, arguments.every, arguments.processes)
         if pico.missing():
             print(f"No Pico can be emulated here: {pico.missing()}")
-        elif arguments.pico:
-            way = on_a_pico()
-            plans.append((way, sorted(random.Random(4).sample(range(1, way.steps() + 1), arguments.pico))))
-        for way, steps in plans:
-            for at in steps:
-                for after in (False, True) if way.engine == "cpython" else (at % 2 == 1,):
-                    way.go(at, after=after)
-            print(f"{way.line()} ({time.monotonic() - began_s:.0f} s)", flush=True)
-            wrong += way.wrong
+        elif arguments.pico:  # an emulated one takes more than a core
+            wrong += pulled_all_along(on_a_pico(), arguments.pico, 1)
     for words in wrong[:20]:
         print(words, file=sys.stderr)
     return 1 if wrong else 0
+
+
+def pulled_all_along(way, every, processes):
+    """Pull at every nth step, before and after it, on a Pico in turn; print a line, return what is wrong."""
+    began_s, found, wrong = time.monotonic(), Counter(), []
+    steps = range(1, way.steps() + 1, every)
+    sides = (lambda _: (False, True)) if way.engine == "cpython" else (lambda n: (n % 2 == 1,))
+    name = f"{way.name} ({way.engine})"
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        going = [pool.submit(gone, way, at, after) for n, at in enumerate(steps) for after in sides(n)]
+        for done in track(as_completed(going), name, len(going)):
+            more, problems = done.result()
+            found += more
+            wrong += problems
+    print(
+        f"{name}: {found['pulled']} pulls, {found['healed']} healed by the next run of the same command, "
+        f"{len(wrong)} wrong ({time.monotonic() - began_s:.0f} s)",
+        flush=True,
+    )
+    return wrong
 
 
 if __name__ == "__main__":

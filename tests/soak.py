@@ -321,13 +321,13 @@ class Again:
 
 
 def pull(kind, times, seed=1):
-    """Pull the cable so many times at any byte; now and then for longer than the ring, or with the power."""
+    """Pull the cable so many times at any byte, now and then for longer than the ring; the power on top."""
     with Desk(kind, seed) as desk:
         desk.plug()
         desk.until_samples()
         again = Again([], [], Counts())
-        for k in range(times):
-            power = k % 10 == 4
+        pulls = [power for k in range(times) for power in ((False, True) if k % 9 == 4 else (False,))]
+        for k, power in enumerate(pulls):
             desk.run(desk.chance.uniform(0.05, 1.5))
             desk.unplug(power)
             desk.run(RING_S + 5.0 if k % 50 == 49 else desk.chance.uniform(0.02, 3.0))

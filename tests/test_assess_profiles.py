@@ -214,8 +214,8 @@ SHOWN = {
     "note": {
         "affected", "age_note", "both_hands", "calibration", "condition", "date", "device", "dominant",
         "firmware", "hands", "no_device", "no_result", "non_dominant", "none", "not_measurable", "open",
-        "person", "result", "simulated", "size", "start_go", "start_lift", "start_rule", "start_touch", "still_to_come",
-        "stop_by_therapist", "trials", "unaffected", "unsure", "version",
+        "person", "result", "simulated", "size", "start_go", "start_lift", "start_rule", "start_touch",
+        "still_to_come", "stop_by_therapist", "trials", "unaffected", "unsure", "version",
     },
     "scores": {"trial.msfc_per_s"},
     "labels": {"pour.ftm14_class.careful", "pour.ftm14_class.normal"},

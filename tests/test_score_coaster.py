@@ -46,6 +46,15 @@ def test_every_pour_is_weighed():
     assert found["coaster.flow_cv"] < 0.15
 
 
+@pytest.mark.parametrize("push_g", [2.0, 4.0, 8.0])
+@pytest.mark.parametrize("seed", range(6))
+def test_what_a_jet_pushes_on_the_glass_is_no_liquid_when_it_ends(push_g, seed):
+    t_s, weight_g = pours(60.0, rate_hz=320.0, noise_g=0.6, seed=seed)
+    running = np.clip(np.minimum((t_s - 4.0) / 0.2, (7.0 - t_s) / 0.2), 0.0, 1.0)
+    found = numbers(score_coaster(weight(t_s, weight_g + push_g * running, 320.0)))
+    assert found["coaster.received_g"] == pytest.approx(60.0, abs=0.7)
+
+
 def test_a_fuller_glass_put_in_is_not_received():
     t_s, weight_g = pours(60.0, 40.0)
     away = (t_s > 8.5) & (t_s < 9.7)

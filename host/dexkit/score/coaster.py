@@ -42,6 +42,7 @@ class Received(GlassMeasure):
     """
 
     id = "coaster.received_g"
+    version = 2
     headline = True
     title = "Liquid received"
 
@@ -58,6 +59,7 @@ class FlowCv(GlassMeasure):
     """
 
     id = "coaster.flow_cv"
+    version = 2
     headline = True
     title = "Unsteady flow"
     unit = "1"
@@ -117,6 +119,7 @@ class PourGrams(PourMeasure):
     """Liquid received in one pour; what came while the glass was disturbed is left out."""
 
     id = "coaster.pour_g"
+    version = 2
     title = "Liquid of the pour"
 
     def one(self, pour: GlassPour) -> Outcome:

@@ -85,8 +85,8 @@ class GlassPour:
         """Liquid received; what came while the glass was disturbed or not measured is left out."""
         glass = self.glass
         after_g, at_end_g = glass.level(self.off_s, 1), glass.level(self.off_s, 0)
-        if after_g < at_end_g - STRAIGHT_G:
-            after_g = at_end_g  # the weight fell right afterwards: that is no liquid
+        if after_g < at_end_g - DISTURBED_G:
+            after_g = at_end_g  # it fell by more than the push of a jet that ends: that is no liquid
         total_g = after_g - glass.level(self.on_s, -1)
         lost_s = 0.0
         spans = [(span.start_s - LEAD_S, span.end_s) for span in self.disturbances]

@@ -40,6 +40,8 @@ LOAD = {
 #: How far a measure may be off, by its unit; docs/world.md says why.
 CONTACTS = {"s": 0.0075, "N": 0.1, "s/size": 0.01, "1/s": 0.002}
 FORCES = {"s": 0.1, "g": 1.0, "g/s": 3.0, "%": 0.6, "deg": 1.0, "1": 0.15, "Hz": 0.05, "log10(deg/s)": 0.01}
+#: An event, which is one end of a duration, may be off by no more than this, whatever durations may.
+EVENT_S = 0.05
 #: Counts that noise decides may be so many more or less.
 ROUGH = {"pour.flow_reversals": 3, "coaster.flow_reversals.1": 3, "coaster.spikes": 1}
 #: The world is read so much later, each time with another noise.
@@ -162,7 +164,7 @@ def compare(board, worlds, tolerances):
         outcome.faults.append("hardly an event")
     for ours, *true in zip(board["events"], *(world["events"] for world in same), strict=True):
         outcome.event_s = max(outcome.event_s, beyond(ours["t_s"], [event["t_s"] for event in true]))
-    if outcome.event_s > tolerances["s"]:
+    if outcome.event_s > min(tolerances["s"], EVENT_S):
         outcome.faults.append(f"an event is {outcome.event_s:.4f} s off")
     same = [world for world in same if measurable(world) == measurable(board)]
     if not same:

@@ -17,7 +17,7 @@ _LOOK_US = const(250000)
 _JOIN_AGAIN_LOOKS = const(60)
 _FRAME_BYTES = PAYLOAD_BYTES + 32
 _BYTES_A_TURN = const(16)  # a load's next sample comes after 3 ms, and a byte takes some 50 us
-_GREETING, _PROOF, _LINE, _TAG, _WHOLE = const(0), const(1), const(2), const(3), const(4)
+_GREETING, _PROOF, _LINE, _TAG, _WHOLE, _RIGHT = const(0), const(1), const(2), const(3), const(4), const(5)
 
 
 class Radio:
@@ -140,12 +140,15 @@ class Radio:
         if ticks_diff(now, self._looked) > _LOOK_US:
             self._looked = now
             self._look(may_come)
-        if not self._host:
+        if not self._host or self._flush():  # the radio takes a frame in a millisecond: that is enough for one turn
             return False
-        self._flush()
-        if self._state == _WHOLE:  # the tag has a turn of its own: it takes as long as a few bytes
+        if self._state == _RIGHT:
+            return True
+        if self._state == _WHOLE:  # the tag has a turn of its own: it takes a millisecond
             self._heard = now
-            return self._is_right()
+            if self._is_right():
+                self._state = _RIGHT
+            return False
         if self._at == self._have and not self._read():
             return False
         if not self._got:
@@ -210,31 +213,34 @@ class Radio:
     # ---- Frames
 
     def has_room(self):
-        self._flush()
         return self._rest == self._end
 
     def write(self, data, at, length):
-        # Send a frame with its tag; return whether the network took it, or will.
+        # Make a frame with its tag, which goes out when the next line is read; return whether the network will take it.
         if not self._host or self._state < _LINE:
             return False
+        self._flush()
         if not self.has_room() or length > _FRAME_BYTES:
             self.short_writes += 1
             return False
         self._send(data, at, length)
-        return self._host is not None
+        return True
 
     def _send(self, data, at, length):
         self._rest = TAG_AT
         self._end = TAG_AT + self._ours.tag(data, at, length)
-        self._flush()
 
     def _flush(self):
+        # Give the network what it has not taken; return whether it took anything.
+        took = False
         while self._host and self._rest < self._end:
             try:
                 sent = self._host.write(self._ours.record, self._rest, self._end - self._rest)
             except OSError:
                 self.drop()
-                return
+                break
             if not sent:
-                return
+                break
             self._rest += sent
+            took = True
+        return took

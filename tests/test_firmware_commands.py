@@ -1,6 +1,7 @@
 """What a board does when it is asked: lights, tare, settings, rest, quit, and what it keeps."""
 
 import json
+import random
 import zlib
 
 import numpy as np
@@ -90,6 +91,27 @@ def test_settings_and_calibration_outlive_the_power_and_are_this_boards():
         said = [m.said.decode() for m in host.of("log")]
         assert [("/settings" in words, "damaged" in words) for words in said[:1]] == [(True, True)]
         assert "/calibration" in said[1] and "another board" in said[1]
+
+
+def test_a_setting_is_not_written_while_samples_are_taken():
+    with Host("coaster") as host:
+        host.wake()
+        host.ask("start")
+        reply = host.ask("set", "brightness", 9)
+        assert not reply["ok"] and reply["error"].endswith("Send stop first.")
+        assert not (host.board.flash / "settings").exists()
+        host.ask("stop")
+        assert host.ask("set", "brightness", 9)["value"] == 9
+
+
+def test_a_sensor_that_has_just_begun_is_not_called_quiet():
+    with Host("coaster") as host:
+        host.wake()
+        chance = random.Random(1)
+        for _ in range(300):  # the sensors are looked at four times a second
+            host.ask("start", seconds=0.01)
+            assert host.ask("hello", seconds=0.01)["sensors"] == {"plate": "ok"}
+            host.ask("stop", seconds=0.01 + 0.25 * chance.random())
 
 
 def test_a_full_flash_is_said_and_changes_nothing():

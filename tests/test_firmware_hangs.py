@@ -60,7 +60,9 @@ def test_the_watchdog_starts_a_board_anew_that_hangs_where(phase):
     install(host.board.flash, "coaster", {"a": with_hang(path, line)})
     with host:
         boot = host.wake()["boot"]
-        if words not in ("start", "selftest"):
+        if words.startswith("set "):
+            pass  # it is refused while samples are taken
+        elif words not in ("start", "selftest"):
             host.ask("start")
         else:
             host.board.break_chip("plate", "missing")

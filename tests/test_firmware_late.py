@@ -10,21 +10,21 @@ from tests.soak import Desk
 LATE = """
 from time import sleep_us, ticks_diff, ticks_us
 
-from app import main, stream
+from app import hot, main
 
-plain = stream.Stream.take
+plain = hot.take
 rows = {}
 
 
-def take(self, ticks):
-    row = rows[self.name] = rows.get(self.name, 0) + 1
-    if self.name == STREAM and row % 7 == 0:
-        passed_us = ticks_diff(ticks_us(), self.leader.pace.stamp)
-        sleep_us(self.period_us + 300 - 11 * (row // 7 % 80) - passed_us)
-    plain(self, ticks)
+def take(stream, ticks):
+    row = rows[stream.name] = rows.get(stream.name, 0) + 1
+    if stream.name == STREAM and row % 7 == 0:
+        passed_us = ticks_diff(ticks_us(), stream.leader.pace.stamp)
+        sleep_us(stream.period_us + 300 - 11 * (row // 7 % 80) - passed_us)
+    plain(stream, ticks)
 
 
-stream.Stream.take = take
+hot.take = take
 main.run(KIND)
 """
 

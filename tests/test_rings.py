@@ -158,6 +158,15 @@ def test_the_firmware_sends_the_same_bytes_on_both_engines_and_allocates_nothing
     assert outer == inner
 
 
+@pytest.mark.parametrize("kind", ["coaster", "button_board"])
+def test_a_pico_loses_no_sample_because_it_is_spoken_to(kind, needs_pico):
+    with rings.Ring(kind, "pico", locked=False) as ring:
+        ring.wake()
+        told = rings.talk(ring, kind, seed=3)
+    assert told.lost == 0
+    assert 0.5 < told.longest_ms < 3.0  # a conversion is lost when the next one ends
+
+
 def test_the_firmware_on_a_pico_sends_what_its_chip_converted_and_allocates_nothing(needs_pico):
     with rings.Ring("coaster", "pico") as ring:
         ring.wake()

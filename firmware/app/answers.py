@@ -24,6 +24,7 @@ class Answers:
         self._last = -1  # number of the last command, and its line's checksum
         self._checksum = bytearray(4)
         self._answer = None  # its answer; None while it is not there yet
+        self._to_begin = ()  # streams, once the answer is out
 
     def hear_ping(self, port):
         # Whether the line in the port is a ping; it has its answer at once.
@@ -78,6 +79,8 @@ class Answers:
                     ring.arrived(sequence)
                     if has_mask:
                         for k in range(8):
+                            if k & 1:
+                                loop.keep_up()
                             bits = command.four_bits(k)
                             block = sequence + 1 + 4 * k
                             while bits:
@@ -103,10 +106,7 @@ class Answers:
 
     def say_hello(self, loop):
         board = self.board
-        state = "resting" if loop.rest.resting else "stopped"
-        for stream in loop.streams:
-            if stream.running and not loop.rest.resting:
-                state = "streaming"
+        state = "resting" if loop.rest.resting else "streaming" if loop.is_sampling() else "stopped"
         self.messages.json(
             HELLO,
             (
@@ -134,15 +134,20 @@ class Answers:
 
     def _do(self, loop, word, arguments):
         number = self.command.number
+        loop.keep_up()
         try:
             value = getattr(self, "_do_" + word)(loop, arguments)
         except Wrong as error:
             self._refuse(number, str(error))
             return False
+        loop.keep_up()
         self._last, self._answer = number, None
         self._checksum[:] = self.command.checksum
         if value is not self:
             self._reply(number, value)
+        if self._to_begin:
+            loop.begin(self._to_begin)
+            self._to_begin = ()
         return True
 
     def _reply(self, number, value):
@@ -157,9 +162,9 @@ class Answers:
         streams = [_of(loop.streams, name, "stream") for name in names] or loop.streams
         loop.kit.configure()
         loop.rest.wake(loop)
-        loop.collect()
-        for stream in streams:
-            stream.start()
+        if not loop.is_sampling():
+            loop.collect()
+        self._to_begin = streams
         return OrderedDict([(stream.name, stream.hz) for stream in streams])
 
     def _do_stop(self, loop, arguments):
@@ -219,6 +224,8 @@ class Answers:
         lowest, highest = SETTINGS[name]
         if not text.isdigit() or len(text) > 6 or not lowest <= int(text) <= highest:
             raise Wrong("%s takes a whole number from %d to %d." % (name, lowest, highest))
+        if loop.is_sampling():
+            raise Wrong("The streams run, and writing a setting would tear them. Send stop first.")
         try:
             self.board.change(name, int(text))
         except OSError:
@@ -228,9 +235,8 @@ class Answers:
 
     def _do_selftest(self, loop, arguments):
         _expect(arguments, 0, "selftest takes nothing")
-        for stream in loop.streams:
-            if stream.running:
-                raise Wrong("The streams run, and a self-test would tear them. Send stop first.")
+        if loop.is_sampling():
+            raise Wrong("The streams run, and a self-test would tear them. Send stop first.")
         loop.kit.configure()
         from app.selftest import selftest  # asked for now and then, and memory is dear
 

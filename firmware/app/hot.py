@@ -72,3 +72,19 @@ def take(stream, ticks):
     stream.rows += 1
     if stream.rows == ring.rows:
         stream.end()
+
+
+def take_ready(streams, ticks):
+    # Take the rows that are ready; return whether there were any. While another stream is read the first, which is in
+    # the greatest haste, may become ready again.
+    first = streams[0]
+    taken = False
+    for stream in streams:
+        leader = stream.leader
+        if leader and leader.pace.count != leader.taken:
+            take(stream, ticks)
+            taken = True
+            leader = first.leader
+            if stream is not first and leader and leader.pace.count != leader.taken:
+                take(first, ticks)
+    return taken

@@ -44,23 +44,36 @@ def copy(data: ptr8, at: int, to: ptr8, to_at: int, count: int):
 
 
 @micropython.viper
-def _stuff(frame: ptr8, at: int, end: int):
-    zero = at
-    at += 1
-    while at < end:
-        if frame[at] == 0:
-            frame[zero] = at - zero
-            zero = at
-        at += 1
-    frame[zero] = end - zero
-    frame[end] = 0
+def _stuff(frame: ptr8, mark: int, begin: int, end: int) -> int:
+    at = mark
+    to = at + 1
+    while begin < end:
+        byte = frame[begin]
+        if to - mark == 255:
+            frame[mark] = 255
+            mark = to
+            to += 1
+        if byte:
+            frame[to] = byte
+        else:
+            frame[mark] = to - mark
+            mark = to
+        to += 1
+        begin += 1
+    frame[mark] = to - mark
+    frame[to] = 0
+    return to + 1 - at
+
+
+def room(count):
+    return 1 + (count + 4) // 254
 
 
 def seal(frame, at, count):
-    end = at + 1 + count
-    crc32(frame, at + 1, count, frame, end)
-    _stuff(frame, at, end + 4)
-    return count + 6
+    begin = at + room(count)
+    end = begin + count
+    crc32(frame, begin, count, frame, end)
+    return _stuff(frame, at, begin, end + 4)
 
 
 @micropython.viper

@@ -37,22 +37,37 @@ def copy(data, at, to, to_at, count):
         to[to_at + i] = data[at + i]
 
 
+def room(count):
+    # How far behind its frame's begin a body of `count` bytes begins: 1 for all up to 249.
+    return 1 + (count + 4) // 254
+
+
 def seal(frame, at, count):
-    # Make a frame of the body that begins at at + 1, `count` bytes (249 at most); return its length.
+    # Make a frame, at `at`, of the body that begins at at + room(count); return its length.
     #
-    # Such a body and its CRC never hold a run of 254 without a zero, so COBS moves nothing: each zero is replaced
-    # by the distance to the next one.
-    end = at + 1 + count
-    crc32(frame, at + 1, count, frame, end)
+    # COBS in place: each zero is replaced by the distance to the next one, and a run of 254 without a zero is moved
+    # towards the begin to make room for one more such distance. A short body has none, so nothing of it moves.
+    begin = at + room(count)
+    end = begin + count
+    crc32(frame, begin, count, frame, end)
     end += 4
-    zero = at
-    for i in range(at + 1, end):
-        if not frame[i]:
-            frame[zero] = i - zero
-            zero = i
-    frame[zero] = end - zero
-    frame[end] = 0
-    return count + 6
+    mark = at
+    to = at + 1
+    for i in range(begin, end):
+        byte = frame[i]
+        if to - mark == 255:
+            frame[mark] = 255
+            mark = to
+            to += 1
+        if byte:
+            frame[to] = byte
+        else:
+            frame[mark] = to - mark
+            mark = to
+        to += 1
+    frame[mark] = to - mark
+    frame[to] = 0
+    return to + 1 - at
 
 
 def sound(line, star, crc):

@@ -78,6 +78,8 @@ class Kit:
                 self._configure(sensor)
             else:
                 sensor.words = self._missing(sensor, found)
+        if not found:
+            return
         for name in list(sys.modules):
             if name.startswith("adafruit_") or name.startswith("cedargrove_"):
                 del sys.modules[name]

@@ -4,6 +4,7 @@ from time import ticks_diff, ticks_us
 
 import machine
 
+from app.hot import take_ready
 from app.schema_table import HEARTBEAT_S, RESEND_MS, SILENCE_MS
 from micropython import const
 
@@ -18,6 +19,7 @@ class Loop:
         self.kit, self.port, self.messages, self.ticks = kit, port, messages, ticks
         self.answers, self.lights, self.rest, self.feed = answers, lights, rest, feed
         self.streams = kit.streams
+        messages.keep_up = self.keep_up
         # Chips that keep their own time first: they do not wait. MicroPython's sort moves equals, so none are.
         self._hasty = sorted(kit.streams, key=lambda stream: (stream.sensors[0].pace.pin is None, stream.number))
         self.host_is_there = False
@@ -26,6 +28,7 @@ class Loop:
         self._line_waits = False
         now = ticks.now()
         self._heard = self._looked = self._beat = self._resend = now
+        self._since = now  # when samples were looked for last, or the board was idle
         self._busy_us = 0
         self._longest_us = 0
         self._free = gc.mem_free()
@@ -34,30 +37,26 @@ class Loop:
         while not self.quit:
             if not self.turn():
                 machine.idle()  # until an interrupt or a byte comes, a millisecond at most
+                self._since = ticks_us()
 
     def turn(self):
-        # One turn; return whether there was anything to do. Between two looks at the samples there is time for one
-        # more thing only: a load that is ready is lost when the next one is, 3 ms later.
+        # One turn; return whether there was anything to do.
         now = self.ticks.now()
-        busy = heard = False
+        busy = False
 
         # Priority 1: a ping, since its answer carries the time.
         if not self._line_waits and self.port.read_line():
-            busy = heard = True
+            busy = True
             if self.answers.hear_ping(self.port):
                 self.heard()
             else:
                 self._line_waits = True
 
         # Priority 2: samples. Their time was taken in the interrupt; here they are read before the next is ready.
-        for stream in self._hasty:
-            leader = stream.leader
-            if leader and leader.pace.count != leader.taken:
-                busy = True
-                stream.take(self.ticks)
+        taken = self.keep_up()
 
         # Priority 3: a block that is complete goes out at once. Over the network a line and a block are too much.
-        if heard:
+        if busy:
             pass
         elif self.send_fresh():
             busy = True
@@ -83,17 +82,41 @@ class Loop:
             busy = True
 
         # Priority 7: blocks that the host does not have are sent again.
-        elif self.host_is_there and not busy:
+        elif self.host_is_there and not taken:
             busy = self.send_again(now)
 
         if busy:
-            spent = ticks_diff(ticks_us(), now)
-            self._busy_us += spent
-            if spent > self._longest_us:
-                self._longest_us = spent
-        return busy
+            self.keep_up()
+        if busy or taken:
+            self._busy_us += ticks_diff(self._since, now)
+        return busy or taken
 
     # ---- What the priorities do
+
+    def keep_up(self):
+        # Take the samples that are ready; return whether there were any. A load that is ready is lost when the next
+        # one is, 3 ms later: so what takes longer than a millisecond calls this between its parts.
+        spent = ticks_diff(ticks_us(), self._since)
+        if spent > self._longest_us:
+            self._longest_us = spent
+        taken = take_ready(self._hasty, self.ticks)
+        self._since = ticks_us()
+        return taken
+
+    def is_sampling(self):
+        for stream in self.streams:
+            if stream.running:
+                return True
+        return False
+
+    def begin(self, streams):
+        # Begin to sample all of these at once, or let sensors join that were set up since.
+        fresh = [stream for stream in streams if not stream.running]
+        for stream in streams:
+            stream.start()
+        for stream in fresh:
+            stream.drop()
+        self._since, self._longest_us = ticks_us(), 0  # before, nothing could be late
 
     def heard(self):
         # The host is there: after a silence it gets what it missed.
@@ -113,6 +136,7 @@ class Loop:
                 ring.fresh = block + 1
                 if self.answers.tare:
                     self.answers.tare.add(stream, block)
+                    self.keep_up()
                 if self.rest.resting:
                     self.rest.keep(stream, self)
                 elif self.host_is_there:
@@ -178,3 +202,4 @@ class Loop:
         # Collect garbage, at a moment when nothing is lost by it.
         gc.collect()
         self._free = gc.mem_free()
+        self._since = ticks_us()

@@ -3,7 +3,7 @@ import json
 import struct
 
 from app.schema_table import GONE, GONE_FIELDS, HEARTBEAT, HEARTBEAT_FIELDS, LOG, PAYLOAD_BYTES, PONG, PONG_FIELDS
-from app.inner import crc32, seal
+from app.inner import copy, room, seal
 
 
 class Messages:
@@ -11,6 +11,7 @@ class Messages:
         self.port, self.ticks = port, ticks
         self._boot = boot  # four bytes, little-endian
         self._next = 0  # sequence
+        self.keep_up = _nothing  # the loop's: called between the parts of what takes long
         self._short = bytearray(22 + 4 * HEARTBEAT_FIELDS)
 
     # ---- Short ones: fields of 32 bits, nothing allocated
@@ -46,33 +47,33 @@ class Messages:
 
     def json(self, kind, fields):
         # Send (name, value) pairs, in their order.
-        parts = ['"%s": %s' % (name, json.dumps(value)) for name, value in fields]
-        self.send(kind, ("{" + ", ".join(parts) + "}").encode())
+        pieces = []
+        for name, value in fields:
+            pieces.append((', "%s": %s' if pieces else '{"%s": %s') % (name, json.dumps(value)))
+            self.keep_up()
+        pieces.append("}")
+        self._send(kind, pieces)
 
     def log(self, text):
-        self.send(LOG, text.encode())
+        self._send(LOG, (text,))
 
-    def send(self, kind, payload):
-        payload = payload[:PAYLOAD_BYTES]
+    def _send(self, kind, pieces):
+        # Pieces of text make one payload. There is one buffer, since garbage can be collected only between streams.
+        pieces = [piece.encode() for piece in pieces]
+        size = 16 + min(sum([len(piece) for piece in pieces]), PAYLOAD_BYTES)
+        at = room(size)
+        frame, put, end = bytearray(at + size + 5), at + 16, at + size
         self.ticks.now()
-        body = bytearray(16 + len(payload) + 4)
-        struct.pack_into("<BBHI", body, 0, kind, 0, 0, self._next)
-        self.ticks.write(body, 8, self.ticks.last)
-        body[16 : 16 + len(payload)] = payload
-        crc32(body, 0, 16 + len(payload), body, 16 + len(payload))
+        struct.pack_into("<BBHI", frame, at, kind, 0, 0, self._next)
+        self.ticks.write(frame, at + 8, self.ticks.last)
+        for piece in pieces:
+            count = min(len(piece), end - put)
+            copy(piece, 0, frame, put, count)
+            put += count
         self._next += 1
-        frame = stuff(body) + b"\0"
-        self.port.write(frame, 0, len(frame))
+        self.keep_up()
+        self.port.write(frame, 0, seal(frame, 0, size))
 
 
-def stuff(body):
-    # COBS for a body of any length, without the zero that ends a frame.
-    frame = b""
-    groups = bytes(body).split(b"\0")
-    for number, group in enumerate(groups):
-        full = 254 if number < len(groups) - 1 else 255  # nothing follows a full group at the very end
-        while len(group) >= full:
-            frame += b"\xff" + group[:254]
-            group = group[254:]
-        frame += bytes((len(group) + 1,)) + group
-    return frame
+def _nothing():
+    pass

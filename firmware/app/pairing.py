@@ -56,9 +56,8 @@ class Pairing:
             return None
         if what not in ("on", "off") or len(arguments) != 1:
             raise ValueError("pair takes key, ssid or password with a value in base64, or on, off, state.")
-        for stream in loop.streams:
-            if stream.running:
-                raise ValueError("The streams run, and joining a network would tear them. Send stop first.")
+        if loop.is_sampling():
+            raise ValueError("The streams run, and joining a network would tear them. Send stop first.")
         return self._on(board, loop, radio) if what == "on" else self._off(loop, radio)
 
     def _on(self, board, loop, radio):

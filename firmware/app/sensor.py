@@ -36,7 +36,7 @@ class Sensor:
     def start(self):
         self.started = self.trusted = True
         self.quiet = self._same = self.errors = self.saturated = 0
-        self._seen_count = self.pace.count
+        self._seen_count = -1  # the first look comes too soon to call it quiet
         self.pace.start()
         self.drop()
 

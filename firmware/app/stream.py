@@ -1,7 +1,6 @@
 # One stream: its sensors, the pace they keep, and the ring that its blocks go to.
 from time import ticks_diff
 
-from app.hot import take
 from app.ring import Ring
 from app.schema_table import BLOCK_MS, RING_S
 
@@ -29,6 +28,11 @@ class Stream:
         self.running = True
         self.choose_leader()
 
+    def drop(self):
+        # Pass over what is ready now.
+        if self.leader:
+            self.leader.drop()
+
     def stop(self):
         self.end()
         self.leader = None
@@ -51,8 +55,6 @@ class Stream:
             self.doubt = -1
             if leader:
                 leader.drop()
-
-    take = take
 
     def end(self):
         # Complete the open block, if there is one.

@@ -127,6 +127,7 @@ def refit(
     offset_s: NDArray[np.float64],
     round_trip_s: NDArray[np.float64],
     span_s: tuple[float, float],
+    known: Refit | None = None,
 ) -> Refit:
     """Return the fit by which each moment is placed from the probes before and after it.
 
@@ -136,8 +137,13 @@ def refit(
         float64 (n,), n > 0: all probes of one boot, as for `fit_line`, in order of time.
     span_s
         First and last board time that will be asked for.
+    known
+        Another boot of the same board: its crystal is the same, so few probes do with its rate.
     """
-    whole = fit_line(board_s, offset_s, round_trip_s)
+    if known is None:
+        whole = fit_line(board_s, offset_s, round_trip_s)
+    else:
+        whole = fit_line(board_s, offset_s, round_trip_s, -1e-6 * known.ppm, LINE_SPREAD)
     knots_s = np.linspace(*span_s, max(math.ceil((span_s[1] - span_s[0]) / KNOTS_S), 1) + 1)
     reach = np.searchsorted(board_s, np.add.outer((-HALF_WINDOW_S, 0.0, HALF_WINDOW_S), knots_s))
     lines: dict[tuple[int, int], Line] = {}  # in a short recording all knots have the same

@@ -5,8 +5,8 @@ where they began. A row of probes without numbers says that the board began ther
 itself; so the streams of a cup and its coaster, which are two boards, come to stand on one timeline.
 """
 
-import itertools
 from collections.abc import Mapping
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,18 +70,26 @@ def on_host_time(
 
 
 def _boots(probes: Stream, streams: list[Stream]) -> list[tuple[float, Refit | None]]:
-    """Return for each boot when it began and how its clock ran; None where it was never asked."""
+    """Return for each boot when it began and how its clock ran; None where it was never asked.
+
+    The boot that was asked most says at which rate the board's clock runs; the others may be short.
+    """
     begun = probes.t_s[~np.isfinite(probes.values[:, 1])]
     ends_s = [float(stream.t_s[-1]) for stream in [probes, *streams] if len(stream.t_s)]
     first_s = min((float(stream.t_s[0]) for stream in [probes, *streams] if len(stream.t_s)), default=0.0)
     edges = [first_s, *begun[1:].tolist(), max(ends_s, default=0.0) + 1.0]
-    found: list[tuple[float, Refit | None]] = []
-    for begin_s, end_s in itertools.pairwise(edges):
-        inside = (probes.t_s >= begin_s) & (probes.t_s < end_s) & np.isfinite(probes.values[:, 1])
-        columns = probes.values[inside].astype(np.float64).T
-        fit = refit(probes.t_s[inside], columns[0], columns[1], (begin_s, end_s)) if inside.any() else None
-        found.append((begin_s, fit))
-    return found
+    asked = np.isfinite(probes.values[:, 1])
+    insides = [asked & (probes.t_s >= begin_s) & (probes.t_s < end_s) for begin_s, end_s in pairwise(edges)]
+    fits: list[Refit | None] = [None] * len(insides)
+    known = None
+    for boot in sorted(range(len(insides)), key=lambda boot: -insides[boot].sum()):
+        inside = insides[boot]
+        if inside.any():
+            offset_s, round_trip_s, *_ = probes.values[inside].astype(np.float64).T
+            span_s = (edges[boot], edges[boot + 1])
+            fits[boot] = refit(probes.t_s[inside], offset_s, round_trip_s, span_s, known)
+            known = known or fits[boot]
+    return list(zip(edges[:-1], fits, strict=True))
 
 
 def _on_host(t_s: NDArray[np.float64], boots: list[tuple[float, Refit | None]]) -> NDArray[np.float64]:

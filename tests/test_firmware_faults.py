@@ -1,6 +1,7 @@
 """Bad input to a board: damaged commands, broken sensors, hosts that go away. It says so and goes on."""
 
 import zlib
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -102,6 +103,54 @@ def test_a_sensor_that_fails_while_it_streams_is_named_and_marked(kind, name, fa
         since = len(host.of("samples", broken.stream))
         host.ask("ping", seconds=0.3)
         assert measured(host, broken.stream, since) == set(STREAMS[broken.stream].columns)
+
+
+def unaccounted(host, stream):
+    """Return by how many samples rows and losses differ from the time that passed, block by block."""
+    blocks = {m.sequence: m for m in host.of("samples", stream)}
+    assert sorted(blocks) == list(range(len(blocks)))
+    hz = STREAMS[stream].rate_hz
+    return [
+        (two.tick_us - one.tick_us) * hz / 1e6 - one.rows - (two.lost - one.lost)
+        for one, two in pairwise(blocks[number] for number in sorted(blocks))
+    ]
+
+
+def test_a_start_while_what_leads_is_gone_invents_no_row():
+    with Host("pegboard") as host:
+        host.wake()
+        host.ask("start", seconds=0.2)
+        host.board.break_chip("entry", "missing")
+        for _ in range(4):
+            host.ask("ping", seconds=0.4)
+        for _ in range(3):
+            host.ask("start", seconds=0.7)
+            host.ask("ping", seconds=0.5)
+        assert min(unaccounted(host, "pegboard/contacts")) > -0.3
+
+
+def test_a_start_while_a_ready_wire_is_loose_loses_nothing_unseen():
+    with Host("cup") as host:
+        host.wake()
+        host.board.chips["foot"].edges = Deaf()
+        host.board.chips["foot"].next_edge_us = lambda: None
+        host.ask("start", seconds=0.2)
+        for _ in range(4):
+            host.ask("ping", seconds=0.4)
+        assert "is not ready" in host.ask("hello", seconds=0.4)["sensors"]["foot"]
+        host.send("start")
+        for _ in range(12):
+            host.wait(0.2)
+            host.send("ping")
+        off = unaccounted(host, "cup/load")
+        assert max(map(abs, off)) < 1.5  # converters have phases of their own
+
+
+class Deaf(list):
+    """The edges of a wire that is loose."""
+
+    def append(self, edge):
+        """Nothing comes through."""
 
 
 def test_one_sample_at_the_end_of_the_range_is_no_sample():

@@ -113,6 +113,41 @@ def test_both_buses_may_hang_and_the_board_still_answers():
         assert host.board.boots == 1
 
 
+@pytest.mark.parametrize("kind", ["coaster", "button_board", "pegboard"])
+def test_a_bus_with_all_sensors_may_hang_while_it_streams_and_the_board_still_answers(kind):
+    host = Host(kind)
+    install(host.board.flash, kind, {"a": changed("app/main.py", "# Where", "# Here")})
+    with host:
+        host.wake()
+        host.ask("start", seconds=0.5)
+        host.board.desk.buses[0].hangs = True
+        before = len(host.of("heartbeat"))
+        for _ in range(12):  # longer than the watchdog waits
+            assert host.ask("ping", seconds=1.0) is not None
+        assert len(host.of("heartbeat")) >= before + 12
+        said = host.ask("hello", seconds=0.3)["sensors"]
+        assert all("stopped answering" in words or "is not ready" in words for words in said.values())
+        assert host.board.boots == 1
+        host.board.desk.buses[0].hangs = False
+        host.ask("start", seconds=3.0)
+        assert set(host.ask("hello")["sensors"].values()) == {"ok"}
+
+
+@pytest.mark.parametrize("line", [b"\n", b"x\n", b"@1 ping*00000000\n"])
+def test_lines_without_end_starve_nothing(line):
+    host = Host("coaster")
+    install(host.board.flash, "coaster", {"a": changed("app/main.py", "# Where", "# Here")})
+    with host:
+        host.wake()
+        host.ask("start", seconds=0.5)
+        for _ in range(200):  # longer than the watchdog waits
+            host.board.send(line * (400 // len(line)))
+            host.wait(0.05)
+        host.ask("ping", seconds=1.0)
+        assert host.board.boots == 1
+        assert {m.lost for m in host.of("samples", "coaster/load")} == {0}
+
+
 def test_a_bus_that_hangs_while_it_streams_is_named_and_the_rest_goes_on():
     kit = hardware.load("cup")
     host = Host("cup")

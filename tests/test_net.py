@@ -242,6 +242,33 @@ def test_what_the_network_takes_in_part_goes_out_whole(host):
         assert not [n for n in news if isinstance(n, Gap)]
 
 
+def test_a_host_that_leaves_while_the_network_takes_nothing_is_missed_by_nobody(host):
+    pair_by_hand(host)
+    host.ask("start")
+    host.wait(4.0)
+    with Wire(host.board).greet() as wire:
+        host.board.desk.radio.passes = lambda data: b""
+        wire.say("hello")
+        wire.step(0.03)
+    host.board.desk.radio.passes = bytes
+    host.wait(1.0)
+    assert host.ask("ping") is not None
+    assert host.ask("stop")["ok"]
+
+
+def test_quit_is_answered_over_the_network_too(host):
+    pair_by_hand(host)
+    host.wait(2.0)
+    with Wire(host.board).greet() as wire:
+        decoder, replies = Decoder(), []
+        wire.say("quit", number=6)
+        for _ in range(40):
+            decoded = decoder.push(wire.step())
+            came = [Message(block, decoded.payload_of(i)) for i, block in enumerate(decoded.blocks)]
+            replies += [message.said for message in came if message.kind == "reply"]
+        assert replies == [{"number": 6, "ok": True, "value": None}]
+
+
 # ---- A man in the middle ---------------------------------------------------------------------------------
 
 

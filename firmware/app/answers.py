@@ -78,13 +78,14 @@ class Answers:
                         self.messages.gone(stream.number, ring.oldest)
                     ring.arrived(sequence)
                     if has_mask:
+                        known = ring.next
                         for k in range(8):
                             if k & 1:
                                 loop.keep_up()
                             bits = command.four_bits(k)
                             block = sequence + 1 + 4 * k
                             while bits:
-                                if bits & 1:
+                                if bits & 1 and block < known:
                                     ring.arrived_one(block)
                                 bits >>= 1
                                 block += 1
@@ -161,6 +162,9 @@ class Answers:
     def _do_start(self, loop, names):
         streams = [_of(loop.streams, name, "stream") for name in names] or loop.streams
         loop.kit.configure()
+        for stream in loop.streams:
+            if stream.running:
+                stream.choose_leader()  # what led may not be there any more
         loop.rest.wake(loop)
         if not loop.is_sampling():
             loop.collect()

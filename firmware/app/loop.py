@@ -25,7 +25,6 @@ class Loop:
         self.host_is_there = False
         self.resent = 0
         self.quit = False
-        self._line_waits = False
         now = ticks.now()
         self._heard = self._looked = self._beat = self._resend = now
         self._since = now  # when samples were looked for last, or the board was idle
@@ -40,49 +39,47 @@ class Loop:
                 self._since = ticks_us()
 
     def turn(self):
-        # One turn; return whether there was anything to do.
+        # One turn; return whether there was anything to do. Whatever goes on, each turn hears at most one line, and does
+        # one of the rest, of which those come first that are due a few times a second at most: so none waits for ever.
         now = self.ticks.now()
-        busy = False
+        busy = line_waits = False
 
         # Priority 1: a ping, since its answer carries the time.
-        if not self._line_waits and self.port.read_line():
+        if self.port.read_line():
             busy = True
             if self.answers.hear_ping(self.port):
                 self.heard()
             else:
-                self._line_waits = True
+                line_waits = True
 
         # Priority 2: samples. Their time was taken in the interrupt; here they are read before the next is ready.
         taken = self.keep_up()
 
-        # Priority 3: a block that is complete goes out at once. Over the network a line and a block are too much.
-        if busy:
-            pass
-        elif self.send_fresh():
-            busy = True
-
-        # Priority 4: other commands.
-        elif self._line_waits:
-            self._line_waits = False
-            busy = True
+        # Priority 3: other commands.
+        if line_waits:
             if self.answers.hear(self):
                 self.heard()
             else:
                 self.port.forget()
+            self.keep_up()
 
-        # Priority 5: the heartbeat.
-        elif ticks_diff(now, self._beat) > _HEARTBEAT_US:
+        # Priority 4: the heartbeat.
+        if ticks_diff(now, self._beat) > _HEARTBEAT_US:
             self.heartbeat(now)
             busy = True
 
-        # Priority 6: sensors, lights, rest, the watchdog.
+        # Priority 5: sensors, lights, rest, the watchdog.
         elif ticks_diff(now, self._looked) > _LOOK_US:
             self._looked = now
             self.look(now)
             busy = True
 
+        # Priority 6: a block that is complete goes out.
+        elif self.send_fresh():
+            busy = True
+
         # Priority 7: blocks that the host does not have are sent again.
-        elif self.host_is_there and not taken:
+        elif self.host_is_there and not busy and not taken:
             busy = self.send_again(now)
 
         if busy:
@@ -111,12 +108,14 @@ class Loop:
 
     def begin(self, streams):
         # Begin to sample all of these at once, or let sensors join that were set up since.
+        anew = not self.is_sampling()
         fresh = [stream for stream in streams if not stream.running]
         for stream in streams:
             stream.start()
         for stream in fresh:
             stream.drop()
-        self._since, self._longest_us = ticks_us(), 0  # before, nothing could be late
+        if anew:
+            self._since, self._longest_us = ticks_us(), 0  # before, nothing could be late
 
     def heard(self):
         # The host is there: after a silence it gets what it missed.

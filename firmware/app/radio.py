@@ -140,11 +140,12 @@ class Radio:
         if ticks_diff(now, self._looked) > _LOOK_US:
             self._looked = now
             self._look(may_come)
-        if not self._host or self._flush():  # the radio takes a frame in a millisecond: that is enough for one turn
+        self._flush()
+        if not self._host:
             return False
         if self._state == _RIGHT:
             return True
-        if self._state == _WHOLE:  # the tag has a turn of its own: it takes a millisecond
+        if self._state == _WHOLE:  # the tag has a turn of its own, and so has the answer: each takes a millisecond
             self._heard = now
             if self._is_right():
                 self._state = _RIGHT
@@ -213,34 +214,31 @@ class Radio:
     # ---- Frames
 
     def has_room(self):
+        self._flush()
         return self._rest == self._end
 
     def write(self, data, at, length):
-        # Make a frame with its tag, which goes out when the next line is read; return whether the network will take it.
+        # Send a frame with its tag; return whether the network took it, or will.
         if not self._host or self._state < _LINE:
             return False
-        self._flush()
         if not self.has_room() or length > _FRAME_BYTES:
             self.short_writes += 1
             return False
         self._send(data, at, length)
-        return True
+        return self._host is not None
 
     def _send(self, data, at, length):
         self._rest = TAG_AT
         self._end = TAG_AT + self._ours.tag(data, at, length)
+        self._flush()
 
     def _flush(self):
-        # Give the network what it has not taken; return whether it took anything.
-        took = False
         while self._host and self._rest < self._end:
             try:
                 sent = self._host.write(self._ours.record, self._rest, self._end - self._rest)
             except OSError:
                 self.drop()
-                break
+                return
             if not sent:
-                break
+                return
             self._rest += sent
-            took = True
-        return took

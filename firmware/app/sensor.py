@@ -30,13 +30,15 @@ class Sensor:
         self._read = i2c.readfrom_mem_into
         self.quiet = 0
         self._seen_count = 0
+        self._is_new = True  # it has begun since the last look
         self._same = 0
         self._shadow = bytearray(self.BYTES)
 
     def start(self):
         self.started = self.trusted = True
         self.quiet = self._same = self.errors = self.saturated = 0
-        self._seen_count = -1  # the first look comes too soon to call it quiet
+        self._seen_count = self.pace.count
+        self._is_new = True
         self.pace.start()
         self.drop()
 
@@ -56,8 +58,9 @@ class Sensor:
         if not self.there:
             return
         count = self.pace.count
-        quiet = count == self._seen_count
+        quiet = count == self._seen_count and not self._is_new
         self._seen_count = count
+        self._is_new = False
         changed = False
         for i in range(self.BYTES):
             if self._shadow[i] != self.raw[i]:

@@ -56,7 +56,8 @@ def test_the_simulated_person_does_a_test_from_start_to_note_on_virtual_boards(t
     note, trials = way_of_a_test.run_test(test, hand, tmp_path)
     assert [done.trial.seat.practice for done in trials] == [True] + [False] * (3 if test == "pour" else 1)
     for done in trials:
-        assert not way_of_a_test.too_far(done.off_ms)
+        assert not set(way_of_a_test.too_far(done.off_ms)) - set(way_of_a_test.FLOW)
+        assert not way_of_a_test.too_far(done.beyond_noise_ms)
         assert done.trial.verdict == "valid"
         assert "live_differs" not in {ruling.rule for ruling in done.trial.rulings}
     again, kept = way_of_a_test.judged_again(trials[-1])

@@ -116,7 +116,7 @@ def unaccounted(host, stream):
     ]
 
 
-def test_a_start_while_what_leads_is_gone_invents_no_row():
+def test_a_start_while_what_leads_is_gone_invents_no_row_and_loses_none_unseen():
     with Host("pegboard") as host:
         host.wake()
         host.ask("start", seconds=0.2)
@@ -126,7 +126,24 @@ def test_a_start_while_what_leads_is_gone_invents_no_row():
         for _ in range(3):
             host.ask("start", seconds=0.7)
             host.ask("ping", seconds=0.5)
-        assert min(unaccounted(host, "pegboard/contacts")) > -0.3
+        assert max(map(abs, unaccounted(host, "pegboard/contacts"))) < 0.3
+
+
+def test_what_a_sensor_that_was_away_did_not_give_is_counted():
+    with Host("coaster") as host:
+        host.wake()
+        host.ask("start", seconds=0.2)
+        for fault in ("missing", "missing", ""):
+            host.board.break_chip("plate", fault)
+            for _ in range(3):
+                host.ask("ping", seconds=0.4)
+            host.ask("start", seconds=2.0)
+        host.ask("ping", seconds=0.4)
+        assert host.ask("hello")["sensors"] == {"plate": "ok"}
+        assert (
+            max(map(abs, unaccounted(host, "coaster/load"))) < 4
+        )  # some edges were gone before it was missed
+        assert host.of("samples", "coaster/load")[-1].lost > 2000
 
 
 def test_a_start_while_a_ready_wire_is_loose_loses_nothing_unseen():

@@ -44,8 +44,8 @@ def take(stream, ticks):
         stamp = pace.stamp
     period_us = stream.period_us
     missed = count - leader.taken - 1
-    if stream.doubt >= 0:
-        gone = (ticks_diff(stamp, stream.doubt) + (period_us >> 2)) // period_us - 1
+    if stream.doubtful:
+        gone = (ticks_diff(stamp, stream.last) + (period_us >> 2)) // period_us - 1
         if gone > missed:
             missed = gone
     late_us = ticks_diff(ticks_us(), stamp) - (period_us >> 4)  # a chip's own oscillator is not off by more
@@ -67,7 +67,8 @@ def take(stream, ticks):
     for sensor in stream.sensors:
         put(sensor, memory, at)
     # A conversion that ended while this one was read brings no edge: the time of the next edge will tell.
-    stream.doubt = stamp if ticks_diff(ticks_us(), stamp) > period_us - (period_us >> 2) else -1
+    stream.last = stamp
+    stream.doubtful = ticks_diff(ticks_us(), stamp) > period_us - (period_us >> 2)
     stream.at = at + ring.row_bytes
     stream.rows += 1
     if stream.rows == ring.rows:

@@ -13,7 +13,8 @@ class Stream:
         self.ring = Ring(number, row_bytes, rows, -(-hz * seconds // rows) + 2)
         self.sensors = ()
         self.leader = None  # the sensor that sets the pace; None while there is none
-        self.doubt = -1  # stamp of the last row, where a conversion may have ended while it was read
+        self.last = 0  # stamp of the last row
+        self.doubtful = False  # whether the pace's count may miss a conversion since that row, so that time must tell
         self.lost = 0
         self.running = False
         self.rows = 0  # in the open block
@@ -36,7 +37,7 @@ class Stream:
     def stop(self):
         self.end()
         self.leader = None
-        self.running = False
+        self.running = self.doubtful = False
         for sensor in self.sensors:
             sensor.stop()
 
@@ -51,8 +52,9 @@ class Stream:
                 leader = sensor
         if leader is not self.leader:
             self.end()
+            if self.leader:
+                self.doubtful = True
             self.leader = leader
-            self.doubt = -1
             if leader:
                 leader.drop()
 

@@ -13,7 +13,7 @@ class Stream:
         self.ring = Ring(number, row_bytes, rows, -(-hz * seconds // rows) + 2)
         self.sensors = ()
         self.leader = None  # the sensor that sets the pace; None while there is none
-        self.last = 0  # stamp of the last row
+        self.last = -1  # stamp of the last row; -1: none since it was started
         self.doubtful = False  # whether the pace's count may miss a conversion since that row, so that time must tell
         self.lost = 0
         self.running = False
@@ -26,6 +26,8 @@ class Stream:
         for sensor in self.sensors:
             if sensor.there and not sensor.started:
                 sensor.start()
+                if sensor is self.leader:
+                    self._doubt()
         self.running = True
         self.choose_leader()
 
@@ -38,6 +40,7 @@ class Stream:
         self.end()
         self.leader = None
         self.running = self.doubtful = False
+        self.last = -1
         for sensor in self.sensors:
             sensor.stop()
 
@@ -53,10 +56,16 @@ class Stream:
         if leader is not self.leader:
             self.end()
             if self.leader:
-                self.doubtful = True
+                self._doubt()
             self.leader = leader
             if leader:
                 leader.drop()
+        elif leader and not leader.is_ready():
+            self._doubt()
+
+    def _doubt(self):
+        # What passes without a row from here on is counted by its time.
+        self.doubtful = self.last >= 0
 
     def end(self):
         # Complete the open block, if there is one.

@@ -45,9 +45,9 @@ EVENT_S = 0.05
 #: Counts that noise decides may be so many more or less.
 ROUGH = {"pour.flow_reversals": 3, "coaster.flow_reversals.1": 3, "coaster.spikes": 1}
 #: The world is read so much later, each time with another noise.
-DRAWS_S = tuple(11e-6 * draw for draw in range(-4, 5))
+DRAWS_S = tuple(11e-6 * draw for draw in range(-12, 13))
 #: Contacts are read up to a millisecond off their stamp, and bounce meanwhile: their draws lie further apart.
-BUS = 25
+BUS = 8
 #: Contacts may differ in so many samples: a bounce may lie between stamp and reading.
 BOUNCES = 0.002
 #: The scene begins this long after the recording, about: a host is quick to ask for samples.

@@ -151,9 +151,8 @@ def test_what_a_sensor_that_was_away_did_not_give_is_counted(told):
                 host.ask("start", seconds=2.0)
         host.ask("ping", seconds=0.4)
         assert host.ask("hello")["sensors"] == {"plate": "ok"}
-        assert (
-            max(map(abs, unaccounted(host, "coaster/load"))) < 4
-        )  # some edges were gone before it was missed
+        off = unaccounted(host, "coaster/load")
+        assert max(map(abs, off)) < 4  # some edges were gone before it was missed
         assert host.of("samples", "coaster/load")[-1].lost > (2000 if told else 700)
 
 

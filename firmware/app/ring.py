@@ -11,7 +11,7 @@ from micropython import const
 _HEAD = const(8)  # tick and lost; they follow each other in a frame's header, too
 _TICK = const(9)  # where they stand in a frame
 _BODY = const(17)  # where the rows stand in a frame
-_ROW_BYTES = const(233)  # most bytes of rows that seal() takes
+_ROW_BYTES = const(233)  # most bytes of rows: a longer body would not begin at 1, see room()
 
 
 class Ring:

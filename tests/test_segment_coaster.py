@@ -7,6 +7,7 @@ from dexkit import segment
 from dexkit.recording.foreign import read_csv
 from dexkit.recording.table import N_PER_G, table
 from dexkit.segment import reference
+from dexkit.sim.noise import COASTER_CELL
 
 FINE_HZ = 1000
 
@@ -99,6 +100,14 @@ def test_single_wrong_conversions_are_nothing():
     events = segment.segment_coaster(load_n, 80.0)
     assert list(events["kind"]) == ["receive_on", "receive_off"]
     assert events["t_s"] == pytest.approx(crossings, abs=0.1)
+
+
+@pytest.mark.parametrize("rate_hz", [80.0, 320.0])
+def test_a_glass_that_stands_receives_nothing_when_a_recording_begins(rate_hz):
+    t_s = np.arange(int(1.5 * rate_hz)) / rate_hz
+    for seed, start_s in enumerate(np.random.default_rng(1).uniform(0.0, 1000.0, 4000)):
+        load_n = (2.0 + COASTER_CELL.errors(seed, 60, start_s + t_s)).astype(np.float32)
+        assert not len(times(segment.segment_coaster(load_n, rate_hz), "receive_on")), (seed, start_s)
 
 
 def test_the_end_of_the_stream_ends_a_pause():

@@ -210,7 +210,13 @@ static void begin_flow(state *s)
 {
     if (s->held && s->trace.b < s->alarm + 4 * s->confirm)
         return; /* a hand is likelier than a pour: a pour lasts */
-    int64_t b = s->trace.b, wide = dk_later(s->scale, dk_trace_bins(&s->trace, 0.4, 1));
+    int64_t b = s->trace.b, rising = s->alarm - s->scale + 1;
+    double level, slope = dk_trace_line(&s->trace, rising, b + 1, &level);
+    if (slope <= CERTAIN * dk_trace_slope_sigma(&s->trace, (double)(b + 1 - rising))) {
+        s->state = IDLE; /* chance: what came since took it back */
+        return;
+    }
+    int64_t wide = dk_later(s->scale, dk_trace_bins(&s->trace, 0.4, 1));
     int64_t first = dk_later(dk_later(s->since, s->alarm - 2 * wide - dk_trace_bins(&s->trace, 0.4, 1)), b - DK_FIT_BINS + 1);
     first = dk_later(first, dk_sooner(s->turn - 2, s->alarm - 3));
     if (!dk_flow_fit_find(&s->fit, &s->trace, first, dk_sooner(b + 1, s->alarm + s->confirm), 1, s->limit)) {
@@ -225,7 +231,7 @@ static void begin_flow(state *s)
             s->look = b + s->confirm;
             return;
         }
-        double level, slope = dk_trace_line(&s->trace, middle, b + 1, &level);
+        slope = dk_trace_line(&s->trace, middle, b + 1, &level);
         int stopped = at(s, middle) - at(s, start) > 0.75 * rise && slope < 4.0 * s->limit;
         if (stopped && !s->held && b < s->alarm + 3 * s->confirm && rise > 0.0) {
             s->look = b + s->confirm;

@@ -11,6 +11,7 @@
 #define NOISE_MEMORY_S 1.5
 #define NOISE_START 12 /* bins until the noise is known well enough to bound its own measurement */
 #define BEND 1.954     /* mean of |x0 - 2 x1 + x2| of white noise of deviation 1 */
+#define FEW 14.0       /* how much wider a slope's deviation is for noise known from few bends (Student's t) */
 
 void dk_trace_init(dk_trace *t, double rate_hz)
 {
@@ -19,6 +20,7 @@ void dk_trace_init(dk_trace *t, double rate_hz)
     t->dt = t->per_bin / rate_hz;
     t->taps = rate_hz >= 149.0 ? 5 : rate_hz >= 39.0 ? 3 : 1;
     t->b = -1;
+    t->few = 1.0;
 }
 
 int dk_trace_bins(const dk_trace *t, double seconds, int least)
@@ -70,6 +72,7 @@ void dk_trace_measure(dk_trace *t, int disturbed, int calm)
         return;
     double bend = fabs(dk_trace_at(t, b) - 2.0 * dk_trace_at(t, b - 1) + dk_trace_at(t, b - 2)) / BEND;
     double gain = dk_larger(1.0 / (double)(b - 1), slowly);
+    t->few = 1.0 + FEW * (gain - slowly);
     if (b > NOISE_START)
         bend = dk_smaller(bend, 3.0 * t->noise + NOISE_FLOOR_N);
     t->noise += (disturbed ? 0.1 * gain : gain) * (bend - t->noise);
@@ -97,5 +100,5 @@ double dk_trace_line(const dk_trace *t, int64_t begin, int64_t end, double *leve
 
 double dk_trace_slope_sigma(const dk_trace *t, double n)
 {
-    return dk_trace_sigma(t) / t->dt * sqrt(12.0 / (n * (n * n - 1.0)));
+    return t->few * dk_trace_sigma(t) / t->dt * sqrt(12.0 / (n * (n * n - 1.0)));
 }

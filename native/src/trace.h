@@ -16,6 +16,7 @@ typedef struct dk_trace {
     double x[DK_TRACE_RING];
     int64_t b; /* newest bin; -1 before the first */
     double noise, sway;
+    double few; /* how much wider doubt is while the noise is known from few bins */
     int64_t swayed;
 } dk_trace;
 
@@ -36,7 +37,7 @@ double dk_trace_sigma(const dk_trace *t);
 /* Slope (N/s) of the straight line through bins begin..end - 1, and its level at bin end - 1. */
 double dk_trace_line(const dk_trace *t, int64_t begin, int64_t end, double *level);
 
-/* Standard deviation (N/s) of the slope over n bins. */
+/* Standard deviation (N/s) of the slope over n bins, wider while noise is hardly known. */
 double dk_trace_slope_sigma(const dk_trace *t, double n);
 
 static inline double dk_trace_at(const dk_trace *t, int64_t b)

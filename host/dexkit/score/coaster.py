@@ -42,7 +42,7 @@ class Received(GlassMeasure):
     """
 
     id = "coaster.received_g"
-    version = 2
+    version = 3
     headline = True
     title = "Liquid received"
 
@@ -59,7 +59,7 @@ class FlowCv(GlassMeasure):
     """
 
     id = "coaster.flow_cv"
-    version = 2
+    version = 3
     headline = True
     title = "Unsteady flow"
     unit = "1"
@@ -84,6 +84,7 @@ class Count(GlassMeasure):
     """How many pours came into the glass; a pause shorter than 1 s is one pour."""
 
     id = "coaster.pours"
+    version = 2
     headline = True
     title = "Pours"
     unit = "times"
@@ -96,6 +97,7 @@ class Disturbances(GlassMeasure):
     """How often a hand, a knock or a lift disturbed the glass."""
 
     id = "coaster.disturbed"
+    version = 2
     title = "Disturbances"
     unit = "times"
     direction = Direction.WORSE
@@ -106,6 +108,8 @@ class Disturbances(GlassMeasure):
 
 class PourMeasure(GlassMeasure):
     """Base of what is measured of each pour, numbered from 1."""
+
+    version = 2
 
     def of(self, take: Glass) -> Outcome | Mapping[str, Outcome]:
         return {str(number): self.one(pour) for number, pour in enumerate(take.pours, 1)} or NO_POUR
@@ -119,7 +123,7 @@ class PourGrams(PourMeasure):
     """Liquid received in one pour; what came while the glass was disturbed is left out."""
 
     id = "coaster.pour_g"
-    version = 2
+    version = 3
     title = "Liquid of the pour"
 
     def one(self, pour: GlassPour) -> Outcome:

@@ -209,6 +209,11 @@ class CoasterSegmenter(ReferenceSegmenter):
         if self.held and self.trace.b < self.alarm + 4 * self.confirm:
             return  # a hand is likelier than a pour: a pour lasts
         b = self.trace.b
+        rising = self.alarm - self.scale + 1
+        _, slope = self.trace.line(rising, b + 1)
+        if slope <= CERTAIN * self.trace.slope_sigma(b + 1 - rising):
+            self.state = IDLE  # chance: what came since took it back
+            return
         wide = max(self.scale, self.trace.bins(0.4))
         first = max(self.since, self.alarm - 2 * wide - self.trace.bins(0.4), b - BINS + 1)
         first = max(first, min(self.turn - 2, self.alarm - 3))

@@ -9,6 +9,7 @@ NOISE_FLOOR_N = 0.0003
 NOISE_MEMORY_S = 1.5
 NOISE_START = 12  # bins until the noise is known well enough to bound its own measurement
 BEND = 1.954  # mean of |x0 - 2 x1 + x2| of white noise of deviation 1
+FEW = 14.0  # how much wider a slope's deviation is for noise known from few bends (Student's t, far out)
 
 
 class Trace:
@@ -23,6 +24,7 @@ class Trace:
         self.x = [0.0] * RING
         self.b = -1  # newest bin
         self.noise = 0.0
+        self.few = 1.0  # how much wider doubt is while the noise is known from few bins
         self.sway, self.swayed = 0.0, 0  # slower noise, and how often it was measured
 
     def bins(self, seconds: float, least: int = 1) -> int:
@@ -68,6 +70,7 @@ class Trace:
             return
         bend = abs(self.at(b) - 2.0 * self.at(b - 1) + self.at(b - 2)) / BEND
         gain = max(1.0 / (b - 1), slowly)
+        self.few = 1.0 + FEW * (gain - slowly)
         if b > NOISE_START:
             bend = min(bend, 3.0 * self.noise + NOISE_FLOOR_N)
         self.noise += (0.1 * gain if disturbed else gain) * (bend - self.noise)
@@ -96,5 +99,5 @@ class Trace:
         return total / n + slope * middle, slope / self.dt
 
     def slope_sigma(self, n: int) -> float:
-        """Return the standard deviation (N/s) of the slope over n bins."""
-        return self.sigma() / self.dt * math.sqrt(12.0 / (n * (n * n - 1.0)))
+        """Return the standard deviation (N/s) of the slope over n bins, wider while noise is hardly known."""
+        return self.few * self.sigma() / self.dt * math.sqrt(12.0 / (n * (n * n - 1.0)))

@@ -2,8 +2,8 @@
 
 What a virtual board's recording scores is what the world itself scores. The world is read at the times of
 the board's samples, so what is left between the two is the way itself (chips, firmware, frames, link, clock,
-file) and the noise, which is another one in each microsecond: so the world is read several times, some
-microseconds apart, and the board is held against all that the world might have said.
+file) and the noise, which is another one in each microsecond: so the world is read several times, a little
+apart, and the board is held against all that the world might have said.
 
 CPython and MicroPython run in real time, with the commands as a person types them: `dexkit sim` for each
 board, `dexkit record`, `dexkit score`. The emulated Pico is slower than the wall clock, so its port tells its
@@ -44,10 +44,9 @@ FORCES = {"s": 0.1, "g": 1.0, "g/s": 3.0, "%": 0.6, "deg": 1.0, "1": 0.15, "Hz":
 EVENT_S = 0.05
 #: Counts that noise decides may be so many more or less.
 ROUGH = {"pour.flow_reversals": 3, "coaster.flow_reversals.1": 3, "coaster.spikes": 1}
-#: The world is read so much later, each time with another noise.
-DRAWS_S = tuple(11e-6 * draw for draw in range(-12, 13))
-#: Contacts are read up to a millisecond off their stamp, and bounce meanwhile: their draws lie further apart.
-BUS = 8
+#: The world is read so much later, each time with another noise. A millisecond to each side: so far off its
+#: stamp may a contact be read, which bounces meanwhile; so little decides whether a sample meets a spike.
+DRAWS_S = tuple(88e-6 * draw for draw in range(-12, 13))
 #: Contacts may differ in so many samples: a bounce may lie between stamp and reading.
 BOUNCES = 0.002
 #: The scene begins this long after the recording, about: a host is quick to ask for samples.
@@ -128,8 +127,7 @@ def direct(recorded, scene, kinds, faults):
             kind = name.split("/")[0]
             if kind in kinds:
                 columns = [TABLE[kind].index(column) for column in stream.columns]
-                draw_s = later_s * (BUS if name.endswith(("contacts", "touch")) else 1)
-                values = scene.worlds[kind].read(stream.t_s - starts_s[kind] + draw_s, columns)
+                values = scene.worlds[kind].read(stream.t_s - starts_s[kind] + later_s, columns)
                 streams[name] = Stream(name, stream.columns, stream.t_s, values, stream.rate_hz)
                 if later_s == 0.0:
                     faults += sample_faults(name, np.abs(values - stream.values))

@@ -105,11 +105,13 @@ def test_what_lies_above_the_folder_is_never_taken_over(tmp_path):
     assert finding.fix is None
 
 
-def test_a_folder_in_the_own_one_that_an_administrator_left_is_given_back(tmp_path):
-    computer = Computer(tmp_path)
-    (finding,) = bad(computer, may=lambda path, how: path.name != "selftests")
+def test_the_folders_in_the_own_one_that_an_administrator_left_are_given_back(tmp_path):
+    computer, own = Computer(tmp_path), tmp_path / "home" / "dexkit"
+    (own / "boards").mkdir()
+    (finding,) = bad(computer, may=lambda path, how: path.name not in ("boards", "selftests"))
     assert (finding.light.check, finding.light.colour) == ("folder", RED)
-    assert finding.commands == (f"sudo chown -R ada {tmp_path}/home/dexkit/selftests",)
+    assert finding.light.measured == f"{own}/boards and {own}/selftests may not be written"
+    assert finding.commands == (f"sudo chown -R ada {own}/boards {own}/selftests",)
     finding.fix()
     assert [" ".join(command) for command in computer.done] == list(finding.commands)
 

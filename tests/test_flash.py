@@ -1,5 +1,6 @@
 """`dexkit flash`: an application goes to a board through a real pseudo terminal, and proves itself."""
 
+import signal
 import tomllib
 from pathlib import Path
 
@@ -99,6 +100,23 @@ def test_errors_of_the_board_are_told_in_words(end, capfd):
             board.run("open('/nothing')")
         assert board.ask("{'a': [1, 2.5, b'x']}") == {"a": [1, 2.5, b"x"]}
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_board_starts_anew_after_what_was_stopped(end, monkeypatch):
+    def stop(number, frame):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dexkit.bench.mpremote.PROMPT_S", 60.0)  # this computer may have much else to do
+    before = signal.signal(signal.SIGALRM, stop)
+    try:
+        with pytest.raises(KeyboardInterrupt), Board(end.url) as board:
+            board.run("left = 'at its prompt'")
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            board.run("import time\nwhile True:\n    time.sleep_ms(1)")
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    with Board(end.url) as board:
+        assert not board.ask("'left' in globals()")
 
 
 def test_a_port_that_is_not_there_is_told_in_words():

@@ -250,19 +250,22 @@ def check_disk(machine: Machine, ports: Sequence[Plug]) -> Iterator[Finding]:
             )
         )
     nearest = _nearest(machine.config)
-    # One `sudo dexkit` leaves a folder in it that is root's.
-    all_of_it = [nearest, *(sorted(nearest.glob("*/")) if nearest == machine.config else [])]
-    closed = next((folder for folder in all_of_it if not machine.may(folder, os.W_OK)), None)
-    if closed is None:
+    if not machine.may(nearest, os.W_OK):
+        closed = [nearest]
+    else:  # one `sudo dexkit` leaves folders in it that are root's
+        inside = sorted(nearest.glob("*/")) if nearest == machine.config else []
+        closed = [folder for folder in inside if not machine.may(folder, os.W_OK)]
+    said = f"{' and '.join(map(str, closed))} may not be written"
+    if not closed:
         yield _well("folder", f"{machine.config} may be written")
     elif nearest != machine.config:  # above it everything is somebody else's, and is never taken over
         remedy = (
             f"Make the folder {machine.config}, and make it yours; or say in XDG_CONFIG_HOME where it is."
         )
-        yield Finding(Light("folder", "", RED, f"{closed} may not be written", "yours", remedy))
+        yield Finding(Light("folder", "", RED, said, "yours", remedy))
     else:
-        light = Light("folder", "", RED, f"{closed} may not be written", "yours", "Make it yours.")
-        yield machine.mending(light, ("chown", "-R", machine.user, str(closed)))
+        light = Light("folder", "", RED, said, "yours", "Make it yours.")
+        yield machine.mending(light, ("chown", "-R", machine.user, *map(str, closed)))
 
 
 def _nearest(path: Path) -> Path:

@@ -82,8 +82,11 @@ class Board:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, Exception) and self._transport is not None:
-            self.reset()  # whatever was refused or failed, the board goes on with what it has
+        if error is not None and self._transport is not None:
+            if not isinstance(error, Exception):  # Ctrl-C may have come while the board was busy
+                with contextlib.suppress(Exception), contextlib.redirect_stdout(io.StringIO()):
+                    self._transport.enter_raw_repl(soft_reset=False, timeout_overall=PROMPT_S)
+            self.reset()  # whatever was refused, failed or stopped, the board goes on with what it has
         self._close()
 
     def run(self, code: str) -> str:

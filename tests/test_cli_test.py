@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from dexkit.assess import Trial
+from dexkit.assess.again import judged
 from dexkit.assess.profile import PROFILES
-from dexkit.recording import read, write
+from dexkit.recording import Losses, read, write
 from dexkit.sim import make_scene
 
 from . import way_of_a_test
@@ -98,6 +99,35 @@ def test_a_recording_of_a_trial_is_judged_again(tmp_path, pegs):
         assert trial.start_rule == "go"
         last_s = scene.truth["pegboard"]["t_s"][-1]
         assert trial.time_s == pytest.approx(last_s - trial.go_s, abs=0.2)  # a board begins within a block
+
+
+def test_a_recording_that_is_not_whole_is_no_trial_that_counts_by_itself(tmp_path, pegs):
+    facts = ["--person", "P7", "--dominant", "right", "--no-store", "--hand", "right"]
+    assert dexkit("test", "nhpt_msfc", *facts, "--port", pegs[1], "--auto", "--out", tmp_path).returncode == 0
+    whole, path = sorted(tmp_path.glob("*trial1.mcap"))[0], tmp_path / "broken.mcap"
+    assert dexkit("judge", whole).returncode == 0
+    data, trial = whole.read_bytes(), judged(read(whole))
+    third = len(data) // 3
+    for broken, verdict in (
+        (data[:third], "Does not count"),
+        (data[: 2 * third], "Does not count"),
+        (data[: len(data) * 9 // 10], "Your word is needed"),  # it was over by then
+        (data[:third] + bytes(2000) + data[third + 2000 :], "Does not count"),  # pegs came back unseen
+    ):
+        path.write_bytes(broken)
+        done = dexkit("judge", path)
+        assert done.returncode == 3 and "broken.mcap" in done.stderr
+        assert f"Not wholly recorded: {verdict}" in done.stdout
+
+    # A board that was away for half a second after the word, and said what it lost.
+    recording = read(whole)
+    kept = {}
+    for name, stream in recording.streams.items():
+        there = abs(stream.t_s - trial.go_s - 0.3) > 0.25
+        kept[name] = replace(stream, t_s=stream.t_s[there], values=stream.values[there])
+    for lost in (160, 0):
+        gap = replace(recording, streams=kept, losses=Losses(samples_lost_by_board=lost), clocks={})
+        assert ("recovered" in {ruling.rule for ruling in judged(gap).rulings}) == (lost > 0)
 
 
 def test_buttons_and_pour(tmp_path):

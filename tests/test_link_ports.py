@@ -253,6 +253,21 @@ def test_a_live_recording_holds_every_sample_once_through_an_unplug(tcp, tmp_pat
     assert clock.probes > 8
 
 
+def test_a_board_that_does_not_come_back_is_named_and_what_it_has_is_missing(tmp_path):
+    path = tmp_path / "live-cup.mcap"
+    with Served("cup", tmp_path, uid="a1") as cup, Served("coaster", tmp_path, uid="b2") as coaster:
+        threading.Timer(1.0, coaster.unplug).start()
+        (done,) = record([Plug(cup.url), Plug(coaster.url)], path, seconds=2.5)
+    recording = read(path)
+    coaster_s = recording.streams["coaster/load"].t_s[-1]
+    assert recording.streams["cup/load"].t_s[-1] > 2.3 and coaster_s < 2.0
+    assert done.samples_lost == recording.losses.samples_missing
+    assert done.samples_lost == pytest.approx((2.5 - coaster_s) * 320, abs=10)
+    assert recording.losses.recovered
+    (reason,) = recording.losses.reasons
+    assert reason in done.words() and "coaster went away" in reason and "did not come back" in reason
+
+
 def test_a_board_that_starts_anew_in_a_recording_is_a_gap_that_is_counted(tmp_path):
     with Served("coaster", tmp_path) as board:
 

@@ -222,7 +222,7 @@ def test_what_was_left_is_shown_and_kept_by_command(clinic, leave, over):
     listed = dexkit(clinic, "recordings", "list").stdout
     assert number in listed and "P-017" in listed and "right hand, Trial 1" in listed
     kept = dexkit(clinic, "recordings", "keep", number)
-    assert kept.returncode == 3 and "Broken off, and recovered: Your word is needed" in kept.stdout
+    assert kept.returncode == 3 and "Not wholly recorded: Your word is needed" in kept.stdout
     assert dexkit(clinic, "recordings", "list").stdout == "Nothing was left behind.\n"
 
 

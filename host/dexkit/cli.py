@@ -269,7 +269,7 @@ def record_live(
         files = record(found, out, seconds=seconds, meta=facts, show=show)
     for done in files:
         print(f"{done.path}: {done.words()}")
-    if any(done.samples_lost for done in files):
+    if any(done.samples_lost or done.left for done in files):
         raise typer.Exit(3)
 
 

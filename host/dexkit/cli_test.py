@@ -28,6 +28,7 @@ from dexkit.errors import InputError
 from dexkit.link.pairing import in_the_network
 from dexkit.link.ports import Plug, plugs
 from dexkit.recording import read
+from dexkit.recording.words import losses_in_words
 from dexkit.score import reading
 
 app = typer.Typer()
@@ -112,12 +113,21 @@ def judge_recordings(
     ],
     lang: Language = "en",
 ) -> None:
-    """Judge trials again from their recordings, by the marks that were written into them."""
+    """Judge trials again from their recordings, by the marks that were written into them.
+
+    Exit code 0: all recordings are whole; 3: something of one is missing.
+    """
     words = load_words(lang)
-    for trial in judged_in_turn({str(file): read(file) for file in files}):
+    recordings = {str(file): read(file) for file in files}
+    for trial in judged_in_turn(recordings):
         print(trial_in_words(words, trial))
         for ruling in trial.rulings:
             print(f"  {ruling_in_words(words, ruling)}")
+    broken = {name: each.losses for name, each in recordings.items() if each.losses.recovered}
+    for name, losses in broken.items():
+        print(f"{name}: {' '.join(line.strip() for line in losses_in_words(losses))}", file=sys.stderr)
+    if broken:
+        raise typer.Exit(3)
 
 
 @contextlib.contextmanager

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
+import numpy as np
+
 from dexkit.assess.live_trial import MARKS, SEAT
 from dexkit.assess.profile import load_profile
 from dexkit.assess.referee import judge
@@ -15,14 +17,18 @@ from dexkit.assess.trial import By, Mark, Ruling, Seat, Trial, Verdict
 from dexkit.assess.words import Words
 from dexkit.errors import InputError
 from dexkit.recording import Recording
+from dexkit.recording.table import gaps
+from dexkit.recording.timing import CLOCK
 
 #: Live and afterwards, a trial's time may differ by so much: the error that is promised of any time. When it
 #: began may differ by more, since the board's clock is known better afterwards.
 SAME_S = 0.02
 #: The rule that asks which of the two holds.
 DIFFERS = "live_differs"
-#: The rule that asks whether a trial counts that was over when the computer broke off.
+#: The rule that asks whether a trial counts whose recording is not whole.
 RECOVERED = "recovered"
+#: A shorter gap in a recording hides no ruling.
+GAP_S = 0.2
 
 Made = TypeVar("Made")
 
@@ -43,7 +49,40 @@ def judged(recording: Recording) -> Trial:
             "Probably its facts were edited. Score it: dexkit score FILE"
         )
     marks = _fact(recording, MARKS, "[]", lambda told: tuple(Mark(**each) for each in told))
-    return judge(recording, profile, marks, seat)
+    trial = judge(recording, profile, marks, seat)
+    return trial if is_whole(recording, trial) else not_whole(trial)
+
+
+def is_whole(recording: Recording, trial: Trial) -> bool:
+    """Return whether all of a trial was recorded: no damage, no board away for good, no gap of lost samples.
+
+    Parameters
+    ----------
+    recording
+        The trial's.
+    trial
+        As judged from it.
+    """
+    if recording.losses.recovered:
+        return False
+    if not recording.losses.samples_lost_by_board:
+        return True
+    found = [gaps(stream) for name, stream in recording.streams.items() if not name.startswith(CLOCK)]
+    begin_s, end_s = trial.go_s or 0.0, np.inf if trial.end_s is None else trial.end_s
+    return not any(
+        min(after_s, end_s) - max(before_s, begin_s) > GAP_S for each in found for before_s, after_s in each
+    )
+
+
+def not_whole(trial: Trial) -> Trial:
+    """Return a trial not wholly recorded: the therapist is asked, or it does not count when it was not over.
+
+    Parameters
+    ----------
+    trial
+        As judged from what there is of its recording.
+    """
+    return _asked(trial, RECOVERED, Verdict.ASK if trial.end_s is not None else Verdict.ANNULLED)
 
 
 def judged_in_turn(recordings: Mapping[str, Recording]) -> tuple[Trial, ...]:
@@ -176,7 +215,7 @@ def recovered(recording: Recording, answer: str = "") -> Trial:
     if answer:
         marks = (*trial.marks, Mark("answer", trial.end_s or 0.0, RECOVERED, answer))
         trial = replace(trial, marks=marks)
-    return _asked(trial, RECOVERED, Verdict.ASK if over else Verdict.ANNULLED)
+    return not_whole(trial)
 
 
 def _asked(trial: Trial, rule: str, verdict: Verdict, reason: str = "") -> Trial:

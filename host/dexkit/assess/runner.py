@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
-from dexkit.assess.again import DIFFERS, differences, with_differences
+from dexkit.assess.again import DIFFERS, RECOVERED, differences, is_whole, not_whole, with_differences
 from dexkit.assess.keeping import Keeping, Patient
 from dexkit.assess.live_trial import SEAT, LiveTrial
 from dexkit.assess.profile import Profile
@@ -27,6 +27,8 @@ from dexkit.score.take import Take
 
 #: So long is waited for a key before the screen is shown again.
 WAIT_S = 0.5
+#: Rules that are about a recording, asked beside the referee's.
+OURS = (DIFFERS, RECOVERED)
 
 #: Returns where the boards of a trial are.
 Boards = Callable[[Seat], Sequence[Plug]]
@@ -45,6 +47,8 @@ class Done:
         What its objects felt, by kind.
     differs
         What the recording says otherwise than was ruled live.
+    whole
+        Whether all of it was recorded.
     kept
         What it is kept as.
     started_at
@@ -56,6 +60,7 @@ class Done:
     trial: Trial
     takes: Mapping[str, Take]
     differs: tuple[str, ...]
+    whole: bool
     kept: str
     started_at: datetime
     meta: Mapping[str, str]
@@ -212,9 +217,10 @@ class Runner:
         takes, live = takes_of(recording, self.profile), watch.referee.trial()
         again = judge(takes, self.profile, watch.marks, seat)
         differs = differences(self.words, live, again)
-        trial = with_differences(again, differs)
+        whole = is_whole(recording, again)
+        trial = _asked(again, differs, whole)
         kept = self._keeping.keep(trial, started_at, path)
-        self.done.append(Done(trial, takes, differs, kept, started_at, recording.meta))
+        self.done.append(Done(trial, takes, differs, whole, kept, started_at, recording.meta))
 
     def _pressed(self) -> list[tuple[str, float]]:
         """Return the keys pressed since the last call, and how long ago each was."""
@@ -248,14 +254,15 @@ class Runner:
             return None
         referee = referee_of(self.done[-1].takes, self.profile, trial.marks, trial.seat)
         questions = referee.state().questions
-        if any(ruling.rule == DIFFERS and ruling.verdict is Verdict.ASK for ruling in _standing(trial)):
-            questions += (Question(DIFFERS, tuple(self.profile.rules[DIFFERS].answers)),)
+        for ruling in _standing(trial):
+            if ruling.rule in OURS and ruling.verdict is Verdict.ASK:
+                questions += (Question(ruling.rule, tuple(self.profile.rules[ruling.rule].answers)),)
         return questions[0] if questions else None
 
     def _override(self, trial: Trial) -> None:
         """Let the therapist set a ruling aside, with a reason."""
         words, seat = self.words, trial.seat
-        standing = [ruling for ruling in _standing(trial) if ruling.rule != DIFFERS]
+        standing = [ruling for ruling in _standing(trial) if ruling.rule not in OURS]
         choices = [ruling_in_words(words, ruling) for ruling in standing]
         choices.append(f"{words['rules.interrupted.name']}: {words['verdicts.annulled']}")
         place = self._choose(seat, words["runner.which_ruling"], choices)
@@ -280,7 +287,7 @@ class Runner:
         done = self.done[-1]
         seat = done.trial.seat
         again = judge(done.takes, self.profile, (*done.trial.marks, mark), seat)
-        trial = with_differences(again, done.differs)
+        trial = _asked(again, done.differs, done.whole)
         done.kept = self._keeping.correct(done.kept, trial, done.started_at, reason)
         done.trial = trial
         # What was said may ask for a trial that had been left open.
@@ -317,6 +324,12 @@ class Runner:
         results = tuple(trial_in_words(self.words, trial) for trial in self.trials)
         self.screen = replace(screen, results=results)
         self.show(self.screen)
+
+
+def _asked(trial: Trial, differs: tuple[str, ...], whole: bool) -> Trial:
+    """Return a trial with what is to be asked of its recording."""
+    trial = with_differences(trial, differs)
+    return trial if whole else not_whole(trial)
 
 
 def _standing(trial: Trial) -> list[Ruling]:

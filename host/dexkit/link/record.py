@@ -4,11 +4,12 @@ A cup and its coaster are one activity and one file; every other object has its 
 """
 
 import contextlib
+import json
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from dexkit.link.news import Hello, Refused, Reply
 from dexkit.link.ports import Plug
 from dexkit.link.track import Track, plans
 from dexkit.link.track import facts as facts_of
-from dexkit.recording import Writer
+from dexkit.recording import Losses, Writer
 from dexkit.recording.writer import refuse_existing
 
 #: A clock that has not been probed enough by then is used as it is.
@@ -116,18 +117,21 @@ class Recorded:
         Samples that are known to be missing.
     restarts
         How often a board started anew meanwhile.
+    left
+        One sentence for each board that went away and did not come back.
     """
 
     path: Path
     seconds: float
     samples_lost: int
     restarts: int
+    left: tuple[str, ...] = ()
 
     def words(self) -> str:
         """Return what to tell a person."""
         lost = f"{self.samples_lost} samples are missing" if self.samples_lost else "nothing is missing"
         anew = f", a board started anew {self.restarts} times" if self.restarts else ""
-        return f"{self.seconds:.1f} s, {lost}{anew}"
+        return " ".join((f"{self.seconds:.1f} s, {lost}{anew}{'.' * bool(self.left)}", *self.left))
 
 
 def record(
@@ -172,6 +176,7 @@ def record(
         own_time = links.all[0].own_time
         start_ns = max(connection.now_ns() for connection in links.all) if own_time else host_ns()
         tracks: dict[Connection, Track] = {}
+        writers: dict[Path, Writer] = {}
         with contextlib.ExitStack() as locks:
             for connection in links.all:
                 locks.enter_context(connection.lock)
@@ -180,7 +185,7 @@ def record(
                 refuse_existing(path)
             for path, boards in named.items():
                 facts = _facts(boards, meta or {})
-                writer = files.enter_context(_writer(path, boards, facts))
+                writer = writers[path] = files.enter_context(_writer(path, boards, facts))
                 tracks |= {board: Track(board, writer, start_ns, watch.samples) for board in boards}
                 kinds = {_hello(board).object_kind: board for board in boards}
                 streams = {kind: list(_hello(board).streams) for kind, board in kinds.items()}
@@ -195,7 +200,9 @@ def record(
                 _let_go(links)
             raise
         watch.leave()
+        end_s = {connection: 1e-9 * (connection.now_ns() - start_ns) for connection in links.all}
         _drain(links, tracks, asked)
+        away = [board for board in links.all if not (board.session.attached or board.ended)]
         links.stop()
         for connection, news in links.news(0):
             tracks[connection].take(news)
@@ -203,17 +210,22 @@ def record(
             for news in connection.session.finish():
                 track.take(news)
         watch.end()
-        return [
-            _recorded(path, [tracks[connection] for connection in boards]) for path, boards in named.items()
-        ]
+        done = []
+        for path, boards in named.items():
+            losses = sum((tracks[board].left(end_s[board]) for board in boards if board in away), Losses())
+            if losses.recovered:
+                writers[path].tell("losses", json.dumps(asdict(losses)))
+            done.append(_recorded(path, [tracks[board] for board in boards], losses.reasons))
+        return done
 
 
-def _recorded(path: Path, tracks: list[Track]) -> Recorded:
+def _recorded(path: Path, tracks: list[Track], left: tuple[str, ...]) -> Recorded:
     return Recorded(
         path,
         max(track.last_s for track in tracks),
         sum(track.samples_lost for track in tracks),
         sum(track.restarts for track in tracks),
+        left,
     )
 
 

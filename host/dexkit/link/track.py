@@ -12,7 +12,7 @@ from dexkit.link.clock import Probe, SampleTimes, Timeline
 from dexkit.link.connection import Connection
 from dexkit.link.news import Attached, Block, Gap, Heartbeat, Hello, News, Reply
 from dexkit.protocol.tables import OBJECT_ID, STREAMS
-from dexkit.recording import StreamPlan, Writer, probes_plan
+from dexkit.recording import Losses, StreamPlan, Writer, probes_plan
 from dexkit.recording.calibration import FACT, UNCALIBRATED, known
 
 #: Is told of samples that were written: stream, times from the recording's start, values in true units.
@@ -148,6 +148,23 @@ class Track:
                 self.stopped = True
             case Heartbeat(_, fields):
                 self.drained = self.stopped and not fields.get("ring_blocks")
+
+    def left(self, end_s: float) -> Losses:
+        """Count and return what is missing of a board that went away and did not come back.
+
+        Parameters
+        ----------
+        end_s
+            When the recording ended, in seconds from its start.
+        """
+        missing = sum(
+            max(int((end_s - (stream.last_s or 0.0)) / stream.period_s), 0)
+            for stream in self._streams.values()
+        )
+        self.samples_lost += missing
+        kind = self.object_kind.replace("_", " ")
+        reason = f"The {kind} went away after {self.last_s:.1f} s and did not come back."
+        return Losses(samples_missing=missing, reasons=(reason,))
 
     @property
     def last_s(self) -> float:

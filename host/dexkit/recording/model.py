@@ -46,9 +46,10 @@ class Losses:
     bytes_skipped
         Bytes of the file that could not be read as records.
     samples_missing
-        Samples that were written and are known to be missing. What stood after a cut cannot be counted.
+        Samples that are known to be missing: they were written, or a board that went away had them. What
+        stood after a cut cannot be counted.
     reasons
-        One sentence for each damage found.
+        One sentence for each damage found, and for each board that did not come back.
     """
 
     samples_lost_by_board: int = 0
@@ -59,8 +60,18 @@ class Losses:
 
     @property
     def recovered(self) -> bool:
-        """Whether the file itself was damaged, so that something may be missing."""
+        """Whether the file was damaged or a board stayed away, so that something may be missing."""
         return bool(self.chunks_lost or self.bytes_skipped or self.samples_missing or self.reasons)
+
+    def __add__(self, other: "Losses") -> "Losses":
+        """Return what was lost in both."""
+        return Losses(
+            self.samples_lost_by_board + other.samples_lost_by_board,
+            self.chunks_lost + other.chunks_lost,
+            self.bytes_skipped + other.bytes_skipped,
+            self.samples_missing + other.samples_missing,
+            (*self.reasons, *other.reasons),
+        )
 
 
 @dataclass(frozen=True)

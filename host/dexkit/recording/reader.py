@@ -107,7 +107,7 @@ def _read(found: Walk, data: bytes, name: str, as_stored: bool) -> Recording:
         reasons=tuple(reasons),
     )
     if "losses" in facts:
-        losses = _sum(Losses(**json.loads(facts["losses"])), losses)
+        losses = Losses(**json.loads(facts["losses"])) + losses  # from before it was last written
     meta = {key: value for key, value in facts.items() if key not in RESERVED}
     clocks: dict[str, BoardClock] = {}
     if not as_stored:
@@ -234,14 +234,3 @@ def _damages(data: bytes, found: Walk, complete: bool) -> list[str]:
     if not found.data_sound and found.summary_sound is not None and not found.damages:
         words.append("A byte outside of the samples is damaged (index, metadata or their checksum).")
     return words
-
-
-def _sum(earlier: Losses, now: Losses) -> Losses:
-    """Add what was lost before the recording was last written to what is lost now."""
-    return Losses(
-        earlier.samples_lost_by_board + now.samples_lost_by_board,
-        earlier.chunks_lost + now.chunks_lost,
-        earlier.bytes_skipped + now.bytes_skipped,
-        earlier.samples_missing + now.samples_missing,
-        (*earlier.reasons, *now.reasons),
-    )

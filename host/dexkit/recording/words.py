@@ -95,10 +95,10 @@ def losses_in_words(losses: Losses) -> Iterator[str]:
     if losses.samples_lost_by_board:
         yield f"The board counted {losses.samples_lost_by_board} samples as lost."
     if losses.recovered:
-        yield (
-            f"Recovered with loss: {losses.chunks_lost} chunks, {losses.samples_missing} samples known to be "
-            f"missing, {losses.bytes_skipped} bytes passed over."
-        )
+        missing = f"{losses.samples_missing} samples known to be missing"
+        if losses.chunks_lost or losses.bytes_skipped:
+            missing = f"{losses.chunks_lost} chunks, {missing}, {losses.bytes_skipped} bytes passed over"
+        yield f"Recovered with loss: {missing}."
         yield from (f"  {reason}" for reason in losses.reasons)
     else:
         yield "The file is whole."

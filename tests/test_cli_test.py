@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import queue
 import select
 import subprocess
 import sys
@@ -15,6 +16,9 @@ import pytest
 from dexkit.assess import Trial
 from dexkit.assess.again import judged
 from dexkit.assess.profile import PROFILES
+from dexkit.assess.screen import Screen
+from dexkit.assess.speech import Speech
+from dexkit.assess.terminal import Terminal
 from dexkit.recording import Losses, read, write
 from dexkit.sim import make_scene
 
@@ -331,6 +335,21 @@ def test_keys_in_a_real_terminal(tmp_path, pegs):
     assert "<svg" in pictures.read_text()
     (trial,) = trials_in(tmp_path / "out")[-1:]
     assert [mark.kind for mark in trial.marks] == ["go", "person_stopped", "answer"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo terminals are of POSIX")
+def test_a_text_that_is_pasted_is_kept_whole(monkeypatch):
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        pressed = queue.Queue()
+        with Terminal(pressed.put, Speech("en")) as terminal:
+            os.write(ours, b"\x1b[Ao")
+            assert pressed.get(timeout=60) == "o"  # an arrow is no key of ours
+            terminal.show(Screen("choose", "A test", "Why?", wants_text=True))
+            os.write(ours, "\x1b[200~phone rang, Tür auf\x1b[201~\n".encode())
+            assert pressed.get(timeout=60) == "phone rang, Tür auf"
+    os.close(ours)
 
 
 def wait_for(terminal, mark, at_most_s=120.0):

@@ -206,6 +206,24 @@ def test_an_override_keeps_both_rulings_and_the_reason(sitting):
     assert both[1]["reason"] == "two lay in the hand for a moment only"
 
 
+def test_words_are_taken_back_one_after_the_other(sitting):
+    counts, counts_not = [
+        [("result", "o"), *(("choose", key) for key in ("1", "1", reason))] for reason in ("a splinter", "no")
+    ]
+    keys = [("ready", "s"), *counts, *counts_not, ("result", "u"), ("result", "u")]
+    runner = sitting("nhpt_mathiowetz", [scene("pegboard", "healthy", 7)], *keys)
+    first = runner.trials[0]
+    assert [mark.kind for mark in first.marks] == ["go", "answer", *["override"] * 2, *["undo"] * 2]
+    assert first.verdict is Verdict.ANNULLED
+    assert not any(ruling.rule == "two_at_once" and ruling.by == "therapist" for ruling in first.rulings)
+
+
+def test_there_is_a_key_to_take_back_only_what_was_said(sitting):
+    sitting("nhpt_mathiowetz", [scene("pegboard", "healthy", 3)], ("ready", "s"), ("result", "u"))
+    shown = [screen for screen in sitting.therapist.shown if screen.stage == "result"]
+    assert ["u" in {key.key for key in screen.keys} for screen in shown[:2]] == [True, False]
+
+
 def test_of_two_rulings_of_one_rule_the_one_that_was_chosen_is_set_aside(sitting):
     twice = make_scene("pegboard", "healthy", 3, script={"returned_on_floor": 3, "returned_on_table": 6})
     override = [("result", "o"), *(("choose", key) for key in ("2", "1", "it came from the floor"))]

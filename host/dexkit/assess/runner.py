@@ -12,6 +12,7 @@ from dexkit.assess.keeping import Keeping, Patient
 from dexkit.assess.live_trial import SEAT, LiveTrial
 from dexkit.assess.profile import Profile
 from dexkit.assess.referee import Question, State, judge, referee_of, takes_of
+from dexkit.assess.rulings import Said
 from dexkit.assess.screen import Screen
 from dexkit.assess.screens import Screens, ruling_in_words, trial_in_words
 from dexkit.assess.series import Step, next_step
@@ -237,12 +238,13 @@ class Runner:
         while True:
             trial = self.done[-1].trial
             question = self._open_question(trial)
-            key = self._ask(self._screens.result(trial, question))
+            undoable = _last_word(trial) in ("answer", "override")
+            key = self._ask(self._screens.result(trial, question, undoable=undoable))
             if key == "space":
                 return
             if key == "o":
                 self._override(trial)
-            elif key == "u" and trial.marks[-1].kind in ("answer", "override"):
+            elif key == "u" and undoable:
                 self._say(Mark("undo", _after(trial)), self.words["marks.undo"])
             elif question is not None and key.isdecimal() and 1 <= int(key) <= len(question.answers):
                 answer = question.answers[int(key) - 1]
@@ -336,6 +338,12 @@ def _standing(trial: Trial) -> list[Ruling]:
     """Return the rulings that no later one has decided."""
     decided = {ruling.decides for ruling in trial.rulings}
     return [ruling for place, ruling in enumerate(trial.rulings) if place not in decided]
+
+
+def _last_word(trial: Trial) -> str:
+    """Return the kind of the last mark that stands."""
+    standing = Said(trial.marks).standing
+    return standing[-1].kind if standing else ""
 
 
 def _after(trial: Trial) -> float:

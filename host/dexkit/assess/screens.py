@@ -76,8 +76,8 @@ class Screens:
         )
         return self._asking(screen, state.questions[0] if state.questions else None)
 
-    def result(self, trial: Trial, question: Question | None) -> Screen:
-        """Return what is shown after a trial."""
+    def result(self, trial: Trial, question: Question | None, *, undoable: bool) -> Screen:
+        """Return what is shown after a trial; undoable says whether there is a word to take back."""
         on = "leave_open" if trial.verdict is Verdict.ASK else "next"
         screen = self._of(
             trial.seat,
@@ -85,7 +85,9 @@ class Screens:
             lines=(trial_in_words(self.words, trial),),
             say=self._text("after"),
             picture="rest",
-            keys=self._keys([("space", on), ("o", "override"), ("u", "undo"), ("q", "quit")]),
+            keys=self._keys(
+                [("space", on), ("o", "override"), *([("u", "undo")] if undoable else []), ("q", "quit")]
+            ),
         )
         rulings = tuple(ruling_in_words(self.words, ruling) for ruling in trial.rulings)
         return self._asking(replace(screen, clock_s=trial.time_s, rulings=rulings), question)

@@ -1,7 +1,9 @@
 """A test in a terminal: a big clock, the words to say, keys; a picture beside it for who does not read."""
 
+import codecs
 import contextlib
 import os
+import re
 import select
 import sys
 import threading
@@ -33,6 +35,8 @@ ROWS = 24
 #: Lines longer than this are hard to read.
 WIDEST = 100
 KEY_S = 0.05
+#: What a terminal sends for arrows, function keys and the marks around what is pasted.
+ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|O.|.)?", re.DOTALL)
 
 
 def big(text: str, wide: bool = True) -> str:
@@ -199,18 +203,19 @@ class Terminal:
     def _read(self) -> None:
         """Hand on each key as it is pressed; where a text is wanted, the whole line."""
         while not self._ending.is_set():
-            char = _key(KEY_S)
-            if not char:
-                continue
-            if not self._wants_text:
-                self._press("space" if char == " " else char)
-            elif char in "\r\n":
-                text, self._written = self._written, ""
-                self._press(text)
-            elif char in "\x7f\b":
-                self._written = self._written[:-1]
-            elif char.isprintable():
-                self._written += char
+            for char in _typed(KEY_S):
+                self._take(char)
+
+    def _take(self, char: str) -> None:
+        if not self._wants_text:
+            self._press("space" if char == " " else char)
+        elif char in "\r\n":
+            text, self._written = self._written, ""
+            self._press(text)
+        elif char in "\x7f\b":
+            self._written = self._written[:-1]
+        elif char.isprintable():
+            self._written += char
 
 
 class Lines:
@@ -247,7 +252,7 @@ if os.name == "nt":  # pragma: no cover
     def _one_key_at_a_time() -> Iterator[None]:
         yield
 
-    def _key(wait_s: float) -> str:
+    def _typed(wait_s: float) -> str:
         if msvcrt.kbhit():  # type: ignore[attr-defined]
             return str(msvcrt.getwch())  # type: ignore[attr-defined]
         time.sleep(wait_s)
@@ -268,8 +273,10 @@ else:
         finally:
             termios.tcsetattr(file, termios.TCSADRAIN, before)
 
-    def _key(wait_s: float) -> str:
-        """Return the next key, or nothing when none comes in time."""
+    _letters = codecs.getincrementaldecoder("utf-8")("ignore")
+
+    def _typed(wait_s: float) -> str:
+        """Return what was typed or pasted, arrows and the like left out; nothing when none comes in time."""
         file = sys.stdin.fileno()
         ready, _, _ = select.select([file], [], [], wait_s)
-        return os.read(file, 4).decode("utf-8", "ignore")[:1] if ready else ""
+        return ESCAPES.sub("", _letters.decode(os.read(file, 1024))) if ready else ""

@@ -84,6 +84,11 @@ def test_every_real_file_imports(shared_data, tmp_path, kind, pattern, columns, 
         ("t_s,weight_g\n0,1\n0.1,2\n", "t_s,weight_g", [0, 0.1], [1, 2]),
         ("\ufefft_s;weight_g\r\n0;1,5\r\n0,1;-2,5\r\n", "t_s,weight_g", [0, 0.1], [1.5, -2.5]),
         ("0\t1\n100\t2\n", "t_ms,weight_g", [0, 0.1], [1, 2]),
+        ("0,0;12,5\n0,1;-2,5\n", "t_s,weight_g", [0, 0.1], [12.5, -2.5]),
+        ("0,0\t12,5\t7,5\n0,1\t,5\t7,5\n", "t_s,weight_g", [0, 0.1], [12.5, 0.5]),
+        ('t_s,weight_g,"of; this"\n0,1,2\n1,2,3\n', "t_s,weight_g", [0, 1], [1, 2]),
+        ("0.5,\t1.5\n1,\t2\n", "t_s,weight_g", [0.5, 1], [1.5, 2]),
+        ("0,1,\n1,2,\n", "t_s,weight_g", [0, 1], [1, 2]),
         ("weight,clock\n1,5000000\n2,5100000\n", "t_us=clock,weight_g=weight", [5, 5.1], [1, 2]),
         ("1,x,0\n2,y,1\n", "t_s=3,weight_g=1", [0, 1], [1, 2]),
         ("Time (s),Weight G\n0,1\n\n0.1,\n,,\n", "Time (s),weight_g", [0, 0.1], [1, None]),
@@ -99,6 +104,14 @@ def test_tables_of_many_habits(csv_file, text, columns, t_s, values):
     assert stream.t_s.tolist() == t_s
     expected = [[np.nan if value is None else value] for value in values]
     assert np.array_equal(stream.values, np.float32(expected), equal_nan=True)
+
+
+def test_a_decimal_comma_is_not_taken_for_a_separator(csv_file):
+    path = csv_file("12,5\n12,7\n12,9\n")
+    with pytest.raises(InputError, match=r"2 columns and no header.*decimal commas.*weight_g=1"):
+        read_csv("weight", path, "weight_g", rate_hz=10.0)
+    stated = read_csv("weight", path, "weight_g=2", rate_hz=10.0)
+    assert stated.streams["weight"].values[:, 0].tolist() == [5, 7, 9]
 
 
 def test_a_foreign_clock_starts_at_zero_and_its_start_is_kept(csv_file):
@@ -143,6 +156,10 @@ def test_a_regular_table_has_a_rate(csv_file):
         ("t_s,weight_g\n0,1\n", "t_s,,weight_g", "names no column"),
         ("t_s,weight_g,weight_g\n0,1,2\n", "t_s,weight_g", "2 columns"),
         ('t_s,weight_g\n0,"1\n', "t_s,weight_g", "no CSV text"),
+        ("0,12,5\n1,12,7\n", "t_s,weight_g", "3 columns and no header.*points.*weight_g=2"),
+        ("0;1.5\n1;1,000\n", "t_s,weight_g", "line 2: '1,000' has a comma and '1.5' a point"),
+        ("0,5;1\n1;1.000\n", "t_s,weight_g", "line 2: '0,5' has a comma and '1.000' a point"),
+        ("0;1.000,5\n1;2\n", "t_s,weight_g", "line 1: '1.000,5' is no number"),
     ],
 )
 def test_bad_input_is_one_line_exit_code_2_and_no_file(monkeypatch, capsys, csv_file, text, columns, words):

@@ -55,6 +55,8 @@ class Sheet:
     ----------
     path
         The file.
+    delimiter
+        What parts its cells.
     header
         Names of its columns; empty where it has no header.
     rows
@@ -64,6 +66,7 @@ class Sheet:
     """
 
     path: Path
+    delimiter: str
     header: tuple[str, ...]
     rows: list[tuple[int, list[str]]]
     notes: tuple[str, ...]
@@ -145,6 +148,8 @@ def read_csv(kind: str, path: str | Path, columns: str, *, rate_hz: float | None
     time, values = _time_and_values(wanted, kind, rate_hz)
     sheet = _sheet(Path(path))
     places = _places(wanted, sheet)
+    if sheet.delimiter != ",":
+        _read_decimal_commas(sheet, tuple(places.values()))
     meta = {"source": sheet.path.name, "columns": columns}
     if sheet.notes:
         meta["note"] = "; ".join(sheet.notes)
@@ -226,7 +231,9 @@ def _sheet(path: Path) -> Sheet:
         raise InputError(f"{path} is no CSV text (it holds zero bytes): export it as CSV in UTF-8.")
     lines = data.decode("utf-8-sig", errors="replace").splitlines()
     first = next(line for line in lines if line.strip())
-    delimiter = max(",;\t", key=first.count)
+    # A comma may be decimal, the others may not; what is quoted, or only sets off a comma, parts nothing.
+    first = re.sub(r'"[^"]*"|, *\t', ",", first.strip())
+    delimiter = max(";\t", key=first.count) if re.search("[;\t]", first) else ","
     rows: list[tuple[int, list[str]]] = []
     try:
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
@@ -236,10 +243,8 @@ def _sheet(path: Path) -> Sheet:
                 rows.append((reader.line_num, cells))
     except csv.Error as error:
         raise InputError(f"{path} is no CSV text ({error}): export it as CSV.") from error
-    if delimiter != ",":
-        rows = [(line, [cell.replace(",", ".") for cell in cells]) for line, cells in rows]
     header: tuple[str, ...] = ()
-    if all(_decimal(cell) is None for cell in rows[0][1]):  # a row with a number in it is no header
+    if all(_decimal(cell.replace(",", ".")) is None for cell in rows[0][1]):  # a number is no name
         header = tuple(rows.pop(0)[1])
     if not rows:
         raise InputError(f"{path} has a header and no rows: nothing was recorded.")
@@ -247,7 +252,7 @@ def _sheet(path: Path) -> Sheet:
     notes: list[str] = []
     while width > 1 and len(rows) > 1 and len(rows[-1][1]) == 1 and _decimal(rows[-1][1][0]) is None:
         notes.insert(0, rows.pop()[1][0])
-    sheet = Sheet(path, header, rows, tuple(notes))
+    sheet = Sheet(path, delimiter, header, rows, tuple(notes))
     for line, cells in rows:
         while len(cells) > width and not cells[-1]:
             cells.pop()
@@ -261,6 +266,13 @@ def _sheet(path: Path) -> Sheet:
 def _places(wanted: Sequence[Column], sheet: Sheet) -> dict[str, int]:
     """Return where each wanted column stands, counted from 0."""
     width = len(sheet.rows[0][1])
+    by_position = not sheet.header and not all(column.stated for column in wanted)
+    if by_position and sheet.delimiter == "," and _may_be_decimal_commas(sheet, len(wanted)):
+        last = wanted[-1].name
+        raise InputError(
+            f"{sheet.path} has {width} columns and no header, --columns names {len(wanted)}: if these are "
+            f"decimal commas, write points; if not, take each column by its number: {last}={len(wanted)}."
+        )
     places = {}
     for position, column in enumerate(wanted):
         names = [name for name in sheet.header if name == column.place] or [
@@ -282,6 +294,31 @@ def _places(wanted: Sequence[Column], sheet: Sheet) -> dict[str, int]:
             )
             raise InputError(f"{sheet.path} has no column '{column.place}' ({there}): change --columns.")
     return places
+
+
+def _may_be_decimal_commas(sheet: Sheet, wanted: int) -> bool:
+    """Return whether there are more columns than wanted, and no decimal point tells that commas part them."""
+    pointed = any("." in cell and _decimal(cell) is not None for _, cells in sheet.rows for cell in cells)
+    return not pointed and any(any(cells[wanted:]) for _, cells in sheet.rows)
+
+
+def _read_decimal_commas(sheet: Sheet, places: Sequence[int]) -> None:
+    """Turn the decimal commas of some columns into points, or say that a comma may part thousands."""
+    seen: dict[str, str] = {}
+    for line, cells in sheet.rows:
+        for place in places:
+            cell = cells[place]
+            value = _decimal(cell.replace(",", "."))
+            if value is None or not value.is_finite():
+                continue
+            cells[place] = cell.replace(",", ".")
+            seen.update((mark, seen.get(mark, cell)) for mark in ",." if mark in cell)
+            if len(seen) > 1:
+                raise sheet.fault(
+                    line,
+                    f"'{seen[',']}' has a comma and '{seen['.']}' a point, one of them may part thousands: "
+                    "write all numbers alike.",
+                )
 
 
 def _plain(name: str) -> str:

@@ -114,6 +114,28 @@ def test_a_decimal_comma_is_not_taken_for_a_separator(csv_file):
     assert stated.streams["weight"].values[:, 0].tolist() == [5, 7, 9]
 
 
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("weight_g,b\n1,2\n,\n,\n2,3\n", [1, None, None, 2]),
+        ("weight_g;b\n1;2\n;;;\n2;3\n;\n", [1, None, 2, None]),
+        (",,\nweight_g,b\n1,2\n\n2,3\n\n", [1, 2]),
+        ("weight_g\n1\n\n \n2\n\n\n", [1, None, None, 2]),
+        ("weight_g\r\n1\r\n\r\n2\r\n\r\n", [1, None, 2]),
+        ("weight_g\r\r\n1\r\r\n2\r\r\n", [1, 2]),
+        ('weight_g\n""\n2\n""\n', [None, 2, None]),
+        ("\n1\n\n2\n", [1, None, 2]),
+        (",\n1,\n2,\n", [None, 1, 2]),
+        ("NA\n1\n2\n", [None, 1, 2]),
+    ],
+)
+def test_a_row_that_was_not_measured_keeps_its_time(csv_file, text, values):
+    stream = read_csv("weight", csv_file(text), "weight_g", rate_hz=1.0).streams["weight"]
+    assert stream.t_s.tolist() == list(range(len(values)))
+    expected = [np.nan if value is None else value for value in values]
+    assert np.array_equal(stream.values[:, 0], np.float32(expected), equal_nan=True)
+
+
 def test_a_foreign_clock_starts_at_zero_and_its_start_is_kept(csv_file):
     recording = read_csv("weight", csv_file("380180977,1\n380181058,2\n"), "t_ms,weight_g")
     assert recording.streams["weight"].t_s.tolist() == [0.0, 0.081]
@@ -139,6 +161,8 @@ def test_a_regular_table_has_a_rate(csv_file):
     [
         ("", "t_s,weight_g", "is empty"),
         ("t_s,weight_g\n", "t_s,weight_g", "no rows"),
+        ("\ufeff\n", "t_s,weight_g", "is empty"),
+        (",\n,\n", "t_s,weight_g", "is empty"),
         (b"\x89MCAP0\r\n\x00\x00", "t_s,weight_g", "zero bytes"),
         (bytes(range(1, 256)), "t_s,weight_g", "foreign.csv"),
         ("t_s,weight_g\n0,1\n", "t_s,weight_g=mass", "no column 'mass'.*t_s, weight_g"),

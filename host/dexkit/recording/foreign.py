@@ -146,7 +146,7 @@ def read_csv(kind: str, path: str | Path, columns: str, *, rate_hz: float | None
         raise InputError(f"'{kind}' cannot be imported: choose {', '.join(KINDS)}.")
     wanted = _wanted(columns)
     time, values = _time_and_values(wanted, kind, rate_hz)
-    sheet = _sheet(Path(path))
+    sheet = _sheet(Path(path), keep_empty=time is None)
     places = _places(wanted, sheet)
     if sheet.delimiter != ",":
         _read_decimal_commas(sheet, tuple(places.values()))
@@ -214,8 +214,8 @@ def _time_and_values(
     return (times[0] if times else None), values
 
 
-def _sheet(path: Path) -> Sheet:
-    """Read a file into cells."""
+def _sheet(path: Path, keep_empty: bool) -> Sheet:
+    """Read a file into cells; empty rows are kept where the number of a row is its time."""
     refuse_device(path)
     try:
         data = path.read_bytes()
@@ -225,35 +225,48 @@ def _sheet(path: Path) -> Sheet:
         raise InputError(f"There is no file {path}: check the name.") from error
     except OSError as error:
         raise InputError(f"Cannot read {path}: {error.strerror}; check that you may read it.") from error
-    if not data.strip():
-        raise InputError(f"{path} is empty: export it again.")
     if b"\0" in data:
         raise InputError(f"{path} is no CSV text (it holds zero bytes): export it as CSV in UTF-8.")
-    lines = data.decode("utf-8-sig", errors="replace").splitlines()
-    first = next(line for line in lines if line.strip())
+    # Windows ends lines by two returns where a program wrote one of its own; no row stands between them.
+    lines = re.split("\r{0,2}\n|\r", data.decode("utf-8-sig", errors="replace"))
+    first = next((line for line in lines if line.strip()), "")
     # A comma may be decimal, the others may not; what is quoted, or only sets off a comma, parts nothing.
     first = re.sub(r'"[^"]*"|, *\t', ",", first.strip())
     delimiter = max(";\t", key=first.count) if re.search("[;\t]", first) else ","
     rows: list[tuple[int, list[str]]] = []
     try:
-        reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        reader = csv.reader((line.strip(" ") for line in lines), delimiter=delimiter, strict=True)
         for cells in reader:
-            cells = [cell.strip() for cell in cells]
-            if any(cells):
-                rows.append((reader.line_num, cells))
+            rows.append((reader.line_num, [cell.strip() for cell in cells]))
     except csv.Error as error:
         raise InputError(f"{path} is no CSV text ({error}): export it as CSV.") from error
+    filled = next((i for i, (_, cells) in enumerate(rows) if any(cells)), None)
+    if filled is None:
+        raise InputError(f"{path} is empty: export it again.")
+    top = rows[filled][1]
     header: tuple[str, ...] = ()
-    if all(_decimal(cell.replace(",", ".")) is None for cell in rows[0][1]):  # a number is no name
-        header = tuple(rows.pop(0)[1])
+    named = any(cell.lower() not in _MISSING for cell in top)
+    if named and all(_decimal(cell.replace(",", ".")) is None for cell in top):  # a number is no name
+        header = tuple(top)
+        del rows[: filled + 1]
+    while rows and not rows[0][1]:
+        del rows[0]
+    while rows and not rows[-1][1]:
+        del rows[-1]
+    width = len(top)
+    # A blank line is a row that was not measured where nothing else could stand in it.
+    rows = [
+        (line, cells) for line, cells in rows if any(cells) or (keep_empty and (width == 1 or len(cells) > 1))
+    ]
     if not rows:
         raise InputError(f"{path} has a header and no rows: nothing was recorded.")
-    width = len(header or rows[0][1])
     notes: list[str] = []
     while width > 1 and len(rows) > 1 and len(rows[-1][1]) == 1 and _decimal(rows[-1][1][0]) is None:
         notes.insert(0, rows.pop()[1][0])
     sheet = Sheet(path, delimiter, header, rows, tuple(notes))
     for line, cells in rows:
+        if not any(cells):
+            cells[:] = [""] * width
         while len(cells) > width and not cells[-1]:
             cells.pop()
         if len(cells) != width:

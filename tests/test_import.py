@@ -136,6 +136,38 @@ def test_a_row_that_was_not_measured_keeps_its_time(csv_file, text, values):
     assert np.array_equal(stream.values[:, 0], np.float32(expected), equal_nan=True)
 
 
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "-nan",
+        "+nan",
+        "NaN",
+        "nan(0x8)",
+        "-nan(ind)",
+        "nan123",
+        "sNaN",
+        "1.#QNAN",
+        "-1.#IND00",
+        "#N/A",
+        "null",
+    ],
+)
+def test_what_programs_write_for_no_number_is_not_measured(csv_file, cell):
+    for text in (f"t_s,weight_g\n0,1\n1,{cell}\n2,3\n", f"0,{cell}\n1,\n2,3\n", f"0;{cell}\n1;2,5\n2;3\n"):
+        values = read_csv("weight", csv_file(text), "t_s,weight_g").streams["weight"].values[:, 0]
+        assert values[2] == 3
+        assert np.isnan(values).any()
+    alone = read_csv("weight", csv_file(f"{cell}\n2\n"), "weight_g=1", rate_hz=1.0).streams["weight"]
+    assert np.array_equal(alone.values[:, 0], [np.nan, 2], equal_nan=True)
+
+
+def test_digits_of_every_script_are_numbers(csv_file):
+    stream = read_csv("weight", csv_file("t_s,weight_g\n\uff10,\uff11\uff12\n"), "t_s,weight_g").streams[
+        "weight"
+    ]
+    assert (stream.t_s.tolist(), stream.values.tolist()) == ([0], [[12]])
+
+
 def test_a_foreign_clock_starts_at_zero_and_its_start_is_kept(csv_file):
     recording = read_csv("weight", csv_file("380180977,1\n380181058,2\n"), "t_ms,weight_g")
     assert recording.streams["weight"].t_s.tolist() == [0.0, 0.081]
@@ -170,6 +202,12 @@ def test_a_regular_table_has_a_rate(csv_file):
         ("t_s,weight_g\n0,1\n1,heavy\n", "t_s,weight_g", "line 3: 'heavy' is no number"),
         ("t_s,weight_g\n0,1\n1,inf\n", "t_s,weight_g", "line 3: 'inf' is no number"),
         ("t_s,weight_g\n0,1\n1,1e99\n", "t_s,weight_g", "line 3"),
+        ("t_s,weight_g\n0,1\n1,-1e9999999\n", "t_s,weight_g", "line 3: '-1e9999999' is no number"),
+        ("t_s,weight_g\n0,1\n1,-inf\n", "t_s,weight_g", "line 3: '-inf' is no number"),
+        ("t_s,weight_g\n0,1\n1,1.#INF\n", "t_s,weight_g", "line 3: '1.#INF' is no number"),
+        ("t_s,weight_g\n0,1\n-nan(ind),2\n", "t_s,weight_g", "line 3: '-nan.ind.' is no time"),
+        ("t_s,weight_g\n0,1\n1e9999999,2\n", "t_s,weight_g", "line 3: '1e9999999' is no time"),
+        ("t_s,weight_g\n1e9999999,2\n", "t_s,weight_g", "line 2: '1e9999999' is no time"),
         ("t_s,weight_g\n0,1\n,2\n", "t_s,weight_g", "line 3: '' is no time"),
         ("t_s,weight_g\n1,1\n0,2\n", "t_s,weight_g", "line 3: the time goes back"),
         ("t_s,weight_g\n0,1\n0.1,2\n0.2", "t_s,weight_g", "line 4: 1 cells where 2"),

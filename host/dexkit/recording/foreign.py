@@ -21,7 +21,11 @@ KINDS: dict[str, tuple[str, ...]] = {"weight": ("weight_g",), "force": (), "moti
 TIME_UNITS = {"t_s": 1, "t_ms": 1_000, "t_us": 1_000_000, "t_ns": 1_000_000_000}
 
 _SECONDS = re.compile(r"time( *[\[(]? *(s|sec|seconds) *[\])]?)?", re.IGNORECASE)
-_MISSING = frozenset({"", "nan", "na", "n/a", "null", "none", "-"})
+_MISSING = frozenset({"", "na", "n/a", "#n/a", "null", "none", "-"})
+#: What C libraries write for not-a-number, beside NaN with a sign or digits.
+_NAN = re.compile(r"[-+]?(nan\(\w*\)|1[.,]#(qnan|snan|ind)\d*)", re.IGNORECASE)
+#: No number is as large: single precision ends here.
+_LARGEST = Decimal("3e38")
 #: A clock that starts beyond this many seconds counts from somewhere else: its start becomes zero.
 _OWN_ZERO_S = 3600
 #: Steps that differ by at most this share are a regular rate.
@@ -343,7 +347,7 @@ def _times(sheet: Sheet, place: int, unit: int) -> tuple[NDArray[np.float64], st
     exact: list[Decimal] = []
     for line, cells in sheet.rows:
         value = _decimal(cells[place])
-        if value is None or not value.is_finite():
+        if value is None or value.is_nan() or not -_LARGEST < value < _LARGEST:
             raise sheet.fault(line, f"'{cells[place]}' is no time: mend or remove this line.")
         if exact and value < exact[-1]:
             raise sheet.fault(
@@ -367,10 +371,10 @@ def _rate(t_s: NDArray[np.float64]) -> float | None:
 
 def _number(sheet: Sheet, line: int, cell: str) -> float:
     """Return a cell as a number; NaN where nothing was measured."""
-    if cell.lower() in _MISSING:
-        return float("nan")
     value = _decimal(cell)
-    if value is None or not abs(value) < Decimal("3e38"):
+    if cell.lower() in _MISSING or (value is not None and value.is_nan()):
+        return float("nan")
+    if value is None or not -_LARGEST < value < _LARGEST:
         raise sheet.fault(
             line,
             f"'{cell}' is no number that a sensor gives: mend the cell, or empty it if nothing was measured.",
@@ -380,6 +384,8 @@ def _number(sheet: Sheet, line: int, cell: str) -> float:
 
 def _decimal(cell: str) -> Decimal | None:
     """Return a cell as an exact number, None if it is none."""
+    if _NAN.fullmatch(cell):
+        return Decimal("nan")
     try:
         return None if "_" in cell else Decimal(cell)
     except InvalidOperation:

@@ -168,6 +168,16 @@ def test_digits_of_every_script_are_numbers(csv_file):
     assert (stream.t_s.tolist(), stream.values.tolist()) == ([0], [[12]])
 
 
+def test_a_header_in_any_alphabet_is_found(csv_file, tmp_path):
+    text = "Zeit (s);GRÖSSE [µg];重量\n0;1,5;2\n"
+    for data in (text.encode(), text.replace("重量", "x").encode("latin-1")):
+        stream = read_csv("weight", csv_file(data), "t_s=Zeit (s),weight_g=Größe µg").streams["weight"]
+        assert stream.values.tolist() == [[1.5]]
+    assert read_csv("weight", csv_file(text), "t_s=1,weight_g=重量").streams["weight"].values.tolist() == [
+        [2]
+    ]
+
+
 def test_a_foreign_clock_starts_at_zero_and_its_start_is_kept(csv_file):
     recording = read_csv("weight", csv_file("380180977,1\n380181058,2\n"), "t_ms,weight_g")
     assert recording.streams["weight"].t_s.tolist() == [0.0, 0.081]
@@ -199,6 +209,12 @@ def test_a_regular_table_has_a_rate(csv_file):
         (bytes(range(1, 256)), "t_s,weight_g", "foreign.csv"),
         ("t_s,weight_g\n0,1\n", "t_s,weight_g=mass", "no column 'mass'.*t_s, weight_g"),
         ("0,1\n1,2\n", "t_s,weight_g=7", "no column '7'"),
+        ("0,1\n1,2\n", f"t_s,weight_g={'7' * 5000}", "no column '7"),
+        ("t_s,温度\n0,1\n", "t_s,weight_g=重量", "no column '重量'"),
+        ("t_s,%\n0,1\n", "t_s,weight_g=#", "no column '#'"),
+        (",t_s,w\n5,0,1\n", "t_s,weight_g=#", "no column '#'"),
+        ("t_s,Grüße\n0,1\n".encode("latin-1"), "t_s,weight_g=Größe", "no column 'Größe'"),
+        ("t_s,温度,重量\n0,1,2\n", "t_s,weight_g=温度,重量", "'重量' in --columns names no column"),
         ("t_s,weight_g\n0,1\n1,heavy\n", "t_s,weight_g", "line 3: 'heavy' is no number"),
         ("t_s,weight_g\n0,1\n1,inf\n", "t_s,weight_g", "line 3: 'inf' is no number"),
         ("t_s,weight_g\n0,1\n1,1e99\n", "t_s,weight_g", "line 3"),

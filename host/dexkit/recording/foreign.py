@@ -180,11 +180,11 @@ def _wanted(columns: str) -> list[Column]:
     wanted = []
     for entry in columns.split(","):
         name, equals, place = (part.strip() for part in entry.partition("="))
-        if not name or (equals and not place):
+        plain = "t_s" if _SECONDS.fullmatch(name) else re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")
+        if not plain or (equals and not place):  # a recording names its columns by letters a to z
             raise InputError(
                 f"'{entry}' in --columns names no column: write t_s,weight_g or weight_g=Header."
             )
-        plain = "t_s" if _SECONDS.fullmatch(name) else re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")
         wanted.append(Column(plain, place or name, bool(place)))
     names = [column.name for column in wanted]
     for name in names:
@@ -231,8 +231,12 @@ def _sheet(path: Path, keep_empty: bool) -> Sheet:
         raise InputError(f"Cannot read {path}: {error.strerror}; check that you may read it.") from error
     if b"\0" in data:
         raise InputError(f"{path} is no CSV text (it holds zero bytes): export it as CSV in UTF-8.")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")  # numbers are alike in every such code, only names may come out wrong
     # Windows ends lines by two returns where a program wrote one of its own; no row stands between them.
-    lines = re.split("\r{0,2}\n|\r", data.decode("utf-8-sig", errors="replace"))
+    lines = re.split("\r{0,2}\n|\r", text)
     first = next((line for line in lines if line.strip()), "")
     # A comma may be decimal, the others may not; what is quoted, or only sets off a comma, parts nothing.
     first = re.sub(r'"[^"]*"|, *\t', ",", first.strip())
@@ -290,10 +294,11 @@ def _places(wanted: Sequence[Column], sheet: Sheet) -> dict[str, int]:
             f"{sheet.path} has {width} columns and no header, --columns names {len(wanted)}: if these are "
             f"decimal commas, write points; if not, take each column by its number: {last}={len(wanted)}."
         )
+    numbers = [str(number) for number in range(1, width + 1)]
     places = {}
     for position, column in enumerate(wanted):
         names = [name for name in sheet.header if name == column.place] or [
-            name for name in sheet.header if _plain(name) == _plain(column.place)
+            name for name in sheet.header if _plain(name) == _plain(column.place) != ""
         ]
         if not names and column.name == "t_s" and not column.stated:
             names = [name for name in sheet.header if _SECONDS.fullmatch(name)]
@@ -301,8 +306,8 @@ def _places(wanted: Sequence[Column], sheet: Sheet) -> dict[str, int]:
             raise InputError(f"{sheet.path} has {len(names)} columns '{column.place}': take it by number.")
         if names:
             places[column.name] = sheet.header.index(names[0])
-        elif column.stated and column.place.isdecimal() and 1 <= int(column.place) <= width:
-            places[column.name] = int(column.place) - 1
+        elif column.stated and column.place in numbers:
+            places[column.name] = numbers.index(column.place)
         elif not sheet.header and not column.stated and position < width:
             places[column.name] = position
         else:
@@ -339,7 +344,7 @@ def _read_decimal_commas(sheet: Sheet, places: Sequence[int]) -> None:
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    return re.sub(r"[\W_]+", "_", name.casefold()).strip("_")
 
 
 def _times(sheet: Sheet, place: int, unit: int) -> tuple[NDArray[np.float64], str]:

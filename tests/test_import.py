@@ -178,6 +178,13 @@ def test_a_header_in_any_alphabet_is_found(csv_file, tmp_path):
     ]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every name is text")
+def test_a_file_whose_name_is_no_text_imports(csv_file, tmp_path):
+    path = csv_file("0,1\n", os.fsdecode(b"\xff.csv"))
+    import_csv("weight", path, "t_s,weight_g", tmp_path / "out.mcap")
+    assert read(tmp_path / "out.mcap").meta["source"] == "?.csv"
+
+
 def test_a_foreign_clock_starts_at_zero_and_its_start_is_kept(csv_file):
     recording = read_csv("weight", csv_file("380180977,1\n380181058,2\n"), "t_ms,weight_g")
     assert recording.streams["weight"].t_s.tolist() == [0.0, 0.081]

@@ -155,6 +155,8 @@ def read_csv(kind: str, path: str | Path, columns: str, *, rate_hz: float | None
     if sheet.delimiter != ",":
         _read_decimal_commas(sheet, tuple(places.values()))
     meta = {"source": sheet.path.name, "columns": columns}
+    # Linux has names that are no text.
+    meta = {key: fact.encode(errors="replace").decode() for key, fact in meta.items()}
     if sheet.notes:
         meta["note"] = "; ".join(sheet.notes)
     if time is None:

@@ -46,11 +46,43 @@ class Board:
         return times[0] if times else None
 
     @cached_property
+    def begin_s(self) -> float:
+        """Time from which on everything counts; the recording's begin where the first touch may be hidden."""
+        kinds = self.take.events["kind"]
+        seen = len(kinds) and kinds[0] == "touch"
+        return float(self.take.events["t_s"][0]) if seen else self.take.t0_s
+
+    @cached_property
+    def firsts(self) -> list[NDArray[np.void]]:
+        """The event in which each button was fastened for the first time; empty where it never was."""
+        return [self.take.rows("seated", channel=button)[:1] for button in range(BUTTONS)]
+
+    @cached_property
+    def fastening_lost(self) -> NotMeasurable | None:
+        """Why fastening may have gone otherwise than it looks; None where all of it was measured."""
+        return self.lost(*self.firsts)
+
+    @cached_property
+    def test_lost(self) -> NotMeasurable | None:
+        """The same of the whole test, which is over when the buttons are open again, if any was opened."""
+        last = self.take.events[-1:]
+        return self.fastening_lost or self.lost(last if len(self.openings) in (0, BUTTONS) else last[:0])
+
+    def lost(self, *done: NDArray[np.void], until_s: float = np.inf) -> NotMeasurable | None:
+        """Return why something may be hidden before all of these were known; one that is empty never was."""
+        known_s = max(float(rows["t_known_s"][0]) if len(rows) else self.take.end_s for rows in done)
+        return self.take.lost(self.begin_s, min(known_s, until_s))
+
+    def opened(self, button: int) -> NDArray[np.void]:
+        """Return the event in which a button was unfastened for good; empty where it never was."""
+        return self.take.rows("opened", channel=button)[-1:][: button in self.openings]
+
+    @cached_property
     def closings(self) -> dict[int, Turn]:
         """First fastening of each button, from its first touch."""
         found = {}
         for button in range(BUTTONS):
-            done = self.take.rows("seated", channel=button)[:1]
+            done = self.firsts[button]
             hands = self._hands(button, -np.inf, done)
             if hands:
                 found[button] = Turn(hands[0], float(done[0]["t_s"]), float(done[0]["quality"]))
@@ -75,12 +107,14 @@ class Board:
 
     def lasted(self, turns: Mapping[int, Turn], undone: str) -> dict[str, Outcome]:
         """Return how long each button's turn took, or why it is not known."""
-        return {
-            str(button): Measured(turns[button].lasted_s, turns[button].quality)
-            if button in turns
-            else NotMeasurable(self._why_not(button, undone))
-            for button in range(BUTTONS)
-        }
+        return {str(button): self._lasted(button, turns, undone) for button in range(BUTTONS)}
+
+    def _lasted(self, button: int, turns: Mapping[int, Turn], undone: str) -> Outcome:
+        if lost := self.lost(self.firsts[button] if undone == "fastened" else self.opened(button)):
+            return lost
+        if button in turns:
+            return Measured(turns[button].lasted_s, turns[button].quality)
+        return NotMeasurable(self._why_not(button, undone))
 
     def _why_not(self, button: int, undone: str) -> str:
         if self.take.times("seated" if undone == "fastened" else "opened", channel=button):
@@ -98,6 +132,14 @@ class ButtonMeasure(Measure[Board]):
     source = "dexkit"
     mark = Mark.PROPOSED
     part_name = "button"
+    version = 2
+
+    def of(self, take: Board) -> Outcome | Mapping[str, Outcome]:
+        return take.fastening_lost or self.seen(take)
+
+    def seen(self, take: Board) -> Outcome:
+        """Return what a test gives of whose fastening nothing is hidden."""
+        raise NotImplementedError
 
 
 class Completed(ButtonMeasure):
@@ -110,7 +152,7 @@ class Completed(ButtonMeasure):
     direction = Direction.BETTER
     source = "Five buttons as in CAHAI-13 item 6 and the cardigan test (PMC5565263); counting is ours."
 
-    def of(self, take: Board) -> Outcome:
+    def seen(self, take: Board) -> Outcome:
         return float(len({int(row["channel"]) for row in take.take.rows("seated")}))
 
 
@@ -123,7 +165,7 @@ class CloseTotal(ButtonMeasure):
     source = "Cardigan test: five buttons closed, then opened, two times (PMC5565263)."
     mark = Mark.VERIFIED
 
-    def of(self, take: Board) -> Outcome:
+    def seen(self, take: Board) -> Outcome:
         first = [take.take.times("seated", channel=button)[:1] for button in range(BUTTONS)]
         done = [times[0] for times in first if times]
         if len(done) < BUTTONS or take.start_s is None:
@@ -141,6 +183,8 @@ class OpenTotal(ButtonMeasure):
     mark = Mark.VERIFIED
 
     def of(self, take: Board) -> Outcome:
+        if lost := take.lost(*(take.opened(button) for button in range(BUTTONS))):
+            return lost
         if len(take.openings) < BUTTONS:
             return NotMeasurable(f"Only {len(take.openings)} of {BUTTONS} buttons were unfastened.")
         turns = take.openings.values()
@@ -176,10 +220,10 @@ class Attempts(ButtonMeasure):
 
     def of(self, take: Board) -> Mapping[str, Outcome]:
         counts: dict[str, Outcome] = {}
-        for button in range(BUTTONS):
-            seated = take.take.times("seated", channel=button)
-            until_s = seated[0] if seated else np.inf
-            counts[str(button)] = float(sum(t <= until_s for t in take.take.times("entry", channel=button)))
+        for button, first in enumerate(take.firsts):
+            until_s = first["t_s"][0] if len(first) else np.inf
+            entries = sum(t <= until_s for t in take.take.times("entry", channel=button))
+            counts[str(button)] = take.lost(first) or float(entries)
         return counts
 
 
@@ -193,8 +237,9 @@ class Slips(ButtonMeasure):
 
     def of(self, take: Board) -> Mapping[str, Outcome]:
         channels = take.take.rows("slip")["channel"]
-        each = {str(button): float(np.sum(channels == button)) for button in range(BUTTONS)}
-        return {"": float(len(channels)), **each}
+        lost = take.test_lost
+        each = {str(button): lost or float(np.sum(channels == button)) for button in range(BUTTONS)}
+        return {"": lost or float(len(channels)), **each}
 
 
 class OrderKept(ButtonMeasure):
@@ -209,7 +254,7 @@ class OrderKept(ButtonMeasure):
     direction = Direction.NEITHER
     labels: ClassVar[Mapping[int, str]] = {0: "not kept", 1: "kept"}
 
-    def of(self, take: Board) -> Outcome:
+    def seen(self, take: Board) -> Outcome:
         done = [(times[0], b) for b in range(BUTTONS) if (times := take.take.times("seated", channel=b))]
         if len(done) < 2:
             return NotMeasurable("Fewer than two buttons were fastened, so there is no order.")
@@ -243,6 +288,8 @@ class CheongGroup(ButtonMeasure):
         return {str(button): self._group(take, button) for button in range(BUTTONS)}
 
     def _group(self, take: Board, button: int) -> Outcome:
+        if lost := take.lost(take.firsts[button]):
+            return lost
         if turn := take.closings.get(button):
             return 1.0 if turn.lasted_s > CHEONG_S else 2.0
         if take.take.times("seated", channel=button):
@@ -270,6 +317,9 @@ class CompletedBy(ButtonMeasure):
         return {f"{limit}s": self._by(take, limit) for limit in LIMITS_S}
 
     def _by(self, take: Board, limit_s: float) -> Outcome:
+        until_s = np.inf if take.start_s is None else take.start_s + limit_s
+        if lost := take.lost(*take.firsts, until_s=until_s):
+            return lost
         if take.start_s is None:
             return NotMeasurable("No button was touched.")
         first = [times[0] for b in range(BUTTONS) if (times := take.take.times("seated", channel=b))]
@@ -288,7 +338,7 @@ class SizeSlope(ButtonMeasure):
     title = "Longer for each size smaller"
     unit = "s/size"
 
-    def of(self, take: Board) -> Outcome:
+    def seen(self, take: Board) -> Outcome:
         if len(take.closings) < 3:
             return NotMeasurable("Fewer than three buttons were fastened, too few for a slope.")
         size = np.array(list(take.closings), np.float64)
@@ -313,9 +363,10 @@ class Pull(ButtonMeasure):
         return {str(button): self._pull(take, button) for button in range(BUTTONS)}
 
     def _pull(self, take: Board, button: int) -> Outcome:
+        hidden = take.lost(take.firsts[button])
         turn = take.closings.get(button)
-        if turn is None:
-            return NotMeasurable("The button was not fastened.")
+        if hidden is not None or turn is None:
+            return hidden or NotMeasurable("The button was not fastened.")
         assert take.start_s is not None
         whole = take.take
         quiet = whole.samples[whole.index(take.start_s - 1.2) : whole.index(take.start_s - 0.2), PANEL]

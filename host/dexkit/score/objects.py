@@ -99,7 +99,13 @@ def score_button_board(recording: Recording) -> Scored:
     bands = lost_bands(take)
     bands += [Band(t.start_s, t.done_s, "phase", f"button {b}") for b, t in board.closings.items()]
     bands += [Band(t.start_s, t.done_s, "phase", f"open {b}") for b, t in board.openings.items()]
-    return Scored(values(buttons.MEASURES, board), take.events, partial(_button_traces, take), tuple(bands))
+    return Scored(
+        values(buttons.MEASURES, board),
+        take.events,
+        partial(_button_traces, take),
+        tuple(bands),
+        take.lost_notes(),
+    )
 
 
 def _button_traces(take: Take) -> Iterator[Trace]:
@@ -129,7 +135,13 @@ def score_pegboard(recording: Recording) -> Scored:
         bands.append(Band(pegs.start_s, pegs.placing_end_s, "phase", "placing"))
         if pegs.returns_s:
             bands.append(Band(pegs.placing_end_s, pegs.returns_s[-1], "phase", "removing"))
-    return Scored(values(peg_measures.MEASURES, pegs), take.events, partial(_peg_traces, take), tuple(bands))
+    return Scored(
+        values(peg_measures.MEASURES, pegs),
+        take.events,
+        partial(_peg_traces, take),
+        tuple(bands),
+        take.lost_notes(),
+    )
 
 
 def _peg_traces(take: Take) -> Iterator[Trace]:

@@ -29,6 +29,21 @@ class PegMeasure(Measure[Pegs]):
     source = "dexkit"
     mark = Mark.PROPOSED
     part_name = "peg"
+    version = 2
+
+    def of(self, take: Pegs) -> Outcome | Mapping[str, Outcome]:
+        return take.test_lost or self.seen(take)
+
+    def seen(self, take: Pegs) -> Outcome:
+        """Return what a test gives of which nothing is hidden."""
+        raise NotImplementedError
+
+
+class PlacingMeasure(PegMeasure):
+    """Base of what only placing tells."""
+
+    def of(self, take: Pegs) -> Outcome | Mapping[str, Outcome]:
+        return take.placing_lost or self.seen(take)
 
 
 NO_START = NotMeasurable("No peg was taken from the tray, so there is no beginning.")
@@ -51,7 +66,7 @@ class Total(PegMeasure):
     source = NHPT_SOURCE
     mark = Mark.VERIFIED
 
-    def of(self, take: Pegs) -> Outcome:
+    def seen(self, take: Pegs) -> Outcome:
         if take.start_s is None:
             return NO_START
         if take.placed_s is None:
@@ -61,7 +76,7 @@ class Total(PegMeasure):
         return take.returns_s[-1] - take.start_s
 
 
-class Placing(PegMeasure):
+class Placing(PlacingMeasure):
     """Time from the first peg touched until all nine pegs sit."""
 
     id = "pegs.placing_s"
@@ -70,7 +85,7 @@ class Placing(PegMeasure):
     source = "Hand dominance shows only in placing (Koyama 2011, 10.1016/j.pmrj.2010.09.004)."
     mark = Mark.VERIFIED
 
-    def of(self, take: Pegs) -> Outcome:
+    def seen(self, take: Pegs) -> Outcome:
         if take.start_s is None:
             return NO_START
         return _unfinished(take) if take.placed_s is None else take.placed_s - take.start_s
@@ -85,7 +100,7 @@ class Removing(PegMeasure):
     source = "Hand dominance shows only in placing (Koyama 2011, 10.1016/j.pmrj.2010.09.004)."
     mark = Mark.VERIFIED
 
-    def of(self, take: Pegs) -> Outcome:
+    def seen(self, take: Pegs) -> Outcome:
         if take.placed_s is None:
             return _unfinished(take)
         if len(take.returns_s) < HOLES:
@@ -93,7 +108,7 @@ class Removing(PegMeasure):
         return take.returns_s[-1] - take.placed_s
 
 
-class Placed(PegMeasure):
+class Placed(PlacingMeasure):
     """How many holes held a peg at the end of placing."""
 
     id = "pegs.placed"
@@ -103,7 +118,7 @@ class Placed(PegMeasure):
     source = "Pegs placed as the score of those who do not finish (SRALab RehabMeasures)."
     mark = Mark.VERIFIED
 
-    def of(self, take: Pegs) -> Outcome:
+    def seen(self, take: Pegs) -> Outcome:
         seated: set[int] = set()
         for row in take.take.rows("seat", "unseat"):
             if row["t_s"] <= take.placing_end_s:
@@ -119,7 +134,7 @@ class Removed(PegMeasure):
     unit = "of 9"
     direction = Direction.BETTER
 
-    def of(self, take: Pegs) -> Outcome:
+    def seen(self, take: Pegs) -> Outcome:
         return float(len(take.returns_s))
 
 
@@ -139,7 +154,7 @@ class Speed(PegMeasure):
     )
     mark = Mark.VERIFIED
 
-    def of(self, take: Pegs) -> Outcome:
+    def seen(self, take: Pegs) -> Outcome:
         if take.start_s is None:
             return NO_START
         done_s = [peg.seated_s for peg in take.pegs] + take.returns_s
@@ -205,7 +220,7 @@ class Drops(PegMeasure):
     title = "Drops"
     unit = "drops"
 
-    def of(self, take: Pegs) -> Outcome:
+    def seen(self, take: Pegs) -> Outcome:
         whole = take.take
         fallen = sum(t <= take.placing_end_s for t in whole.times("return"))
         unseated = sum(t < take.placing_end_s for t in whole.times("unseat"))
@@ -219,7 +234,7 @@ class Rejected(PegMeasure):
     title = "Failed insertions"
     unit = "times"
 
-    def of(self, take: Pegs) -> Outcome:
+    def seen(self, take: Pegs) -> Outcome:
         return float(len(take.take.times("bounce")))
 
 
@@ -231,7 +246,7 @@ class HalfInserted(PegMeasure):
     unit = "times"
     source = "Half-inserted pegs annul a trial in a Czech manual; seen as our events."
 
-    def of(self, take: Pegs) -> Outcome:
+    def seen(self, take: Pegs) -> Outcome:
         count, open_holes = 0, set[int]()
         for row in take.take.rows("enter", "seat", "bounce", "pick"):
             if row["kind"] == "enter":
@@ -252,7 +267,7 @@ class TwoAtOnce(PegMeasure):
     unit = "times"
     source = "Taking more than one peg annuls a trial in a Czech manual; seen as picks at one time."
 
-    def of(self, take: Pegs) -> Outcome:
+    def seen(self, take: Pegs) -> Outcome:
         _, counts = np.unique(take.take.times("pick"), return_counts=True)
         return float(np.sum(counts > 1))
 
@@ -263,28 +278,28 @@ def _ratio(lasted_s: Sequence[float], over_s: Sequence[float]) -> Outcome:
     return mean(lasted_s) / below_s if below_s > 0 else NotMeasurable("Several pegs sat at the same time.")
 
 
-class Rhythm(PegMeasure):
+class Rhythm(PlacingMeasure):
     """Evenness of placing: standard deviation over mean of the time from peg to peg; needs four pegs."""
 
     id = "pegs.rhythm_cv"
     title = "Unevenness from peg to peg"
     unit = "1"
 
-    def of(self, take: Pegs) -> Outcome:
+    def seen(self, take: Pegs) -> Outcome:
         lasted_s = np.diff([peg.seated_s for peg in take.pegs])
         if len(lasted_s) < 3 or lasted_s.mean() <= 0:
             return NotMeasurable("Fewer than four pegs were placed.")
         return float(lasted_s.std(ddof=1) / lasted_s.mean())
 
 
-class Fatigue(PegMeasure):
+class Fatigue(PlacingMeasure):
     """Mean time of the last three pegs over the mean of the first three; above 1 is slower at the end."""
 
     id = "pegs.fatigue_index"
     title = "Slower at the end"
     unit = "1"
 
-    def of(self, take: Pegs) -> Outcome:
+    def seen(self, take: Pegs) -> Outcome:
         lasted_s = [lasted for _, lasted in take.intervals_s]
         if len(lasted_s) < 6:
             return NotMeasurable("Fewer than six pegs were placed.")
@@ -316,11 +331,14 @@ class HoleTime(PegMeasure):
         by_hole: dict[str, Outcome] = {}
         for hole in range(HOLES):
             lasted_s = [lasted for where, lasted in take.intervals_s if where == hole]
-            by_hole[str(hole)] = mean(lasted_s) if lasted_s else NotMeasurable("No peg was placed here.")
+            last_s = max((peg.seated_s for peg in take.pegs if peg.hole == hole), default=take.placed_s)
+            by_hole[str(hole)] = take.lost("seat", last_s) or (
+                mean(lasted_s) if lasted_s else NotMeasurable("No peg was placed here.")
+            )
         return by_hole
 
 
-class SideRatio(PegMeasure):
+class SideRatio(PlacingMeasure):
     """Mean time of the left column over that of the right column; above 1 is slower on the left."""
 
     id = "pegs.left_right_ratio"
@@ -328,7 +346,7 @@ class SideRatio(PegMeasure):
     unit = "1"
     direction = Direction.NEITHER
 
-    def of(self, take: Pegs) -> Outcome:
+    def seen(self, take: Pegs) -> Outcome:
         left = [lasted for hole, lasted in take.intervals_s if hole in LEFT]
         right = [lasted for hole, lasted in take.intervals_s if hole in RIGHT]
         if not left or not right:

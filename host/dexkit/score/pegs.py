@@ -54,6 +54,32 @@ class Pegs:
         return hand_on_tray_s(self.take, picks[0], self.take.t0_s) if picks else None
 
     @cached_property
+    def begin_s(self) -> float:
+        """Time from which on everything counts; the recording's begin where the first touch may be hidden."""
+        first = self.take.events["kind"][0] if len(self.take.events) else ""
+        if first == "unseat":  # only taking out is the task
+            return float(self.take.events["t_s"][0])
+        return self.start_s if first == "pick" and self.start_s is not None else self.take.t0_s
+
+    @cached_property
+    def placing_lost(self) -> NotMeasurable | None:
+        """Why placing may have gone otherwise than it looks; None where all of it was measured."""
+        return self.lost("seat", self.placed_s)
+
+    @cached_property
+    def test_lost(self) -> NotMeasurable | None:
+        """The same of the whole test."""
+        over = self.placed_s is not None and len(self.returns_s) == HOLES
+        return self.lost("return", self.returns_s[-1] if over else None)
+
+    def lost(self, kind: str, until_s: float | None) -> NotMeasurable | None:
+        """Return why something may be hidden before an event was known; before the end where it never was."""
+        if until_s is None:
+            return self.take.lost(self.begin_s, self.take.end_s)
+        rows = self.take.rows(kind)
+        return self.take.lost(self.begin_s, float(rows["t_known_s"][rows["t_s"] == until_s].max()))
+
+    @cached_property
     def pegs(self) -> tuple[Peg, ...]:
         """The pegs in the order in which they were seated, up to the end of placing."""
         found: list[Peg] = []
@@ -97,14 +123,17 @@ class Pegs:
         each: dict[str, Outcome] = {}
         for number, peg in enumerate(self.pegs, 1):
             start_s, end_s = getattr(peg, first), getattr(peg, second)
-            if start_s is not None and end_s is not None and end_s >= start_s:
+            if lost := self.lost("seat", peg.seated_s):
+                each[str(number)] = lost
+            elif start_s is not None and end_s is not None and end_s >= start_s:
                 each[str(number)] = end_s - start_s
             elif number == 1 and first == "released_s":
                 each["1"] = NotMeasurable("No peg was let go before the first one.")
             else:
                 each[str(number)] = NotMeasurable("A boundary of this phase was not seen.")
         known = [value for value in each.values() if isinstance(value, float)]
-        return {"": mean(known) if known else NotMeasurable("No peg shows this phase."), **each}
+        whole = mean(known) if known else NotMeasurable("No peg shows this phase.")
+        return {"": self.placing_lost or whole, **each}
 
 
 def _between(times: Iterable[float], after_s: float, until_s: float) -> list[float]:

@@ -120,3 +120,41 @@ def test_a_gap_before_or_after_the_buttons_changes_nothing():
     times = events(BUTTONS, "touch", "entry", "seated", "slip", "opened")
     for start_s, end_s in ((0.2, 0.5), (times[-1] + 0.5, 999.0)):
         assert numbers(scored(without(BUTTONS, start_s, end_s))[0]) == numbers(whole)
+
+
+POUR = make_scene("cup", severity="moderate", seed=4, test="ftm14").recording()
+FLOW = ("pour.flow_cv", "pour.flow_reversals", "pour.drip_s")
+
+
+@pytest.mark.parametrize("past_off_s", [-3.0, -1.0, -0.2])
+def test_a_coaster_that_ends_in_the_pour_tells_nothing_of_the_flow(past_off_s):
+    off_s = events(POUR, "pour_off")[-1]
+    found, notes = scored(without(POUR, off_s + past_off_s, 999.0, "coaster/load"))
+    for name in (*FLOW, "pour.received_g"):
+        assert found[name].value is None
+    assert "not measured by the coaster" in found["pour.flow_cv"].reason
+    assert f"Nothing was measured by the coaster after {off_s + past_off_s:.1f} s." in notes
+    assert found["pour.total_s"].value == scored(POUR)[0]["pour.total_s"].value
+
+
+@pytest.mark.parametrize("from_on_s", [-1.2, 0.4, 1.0])
+def test_a_gap_of_the_coaster_in_the_pour_tells_nothing_of_the_flow(from_on_s):
+    on_s = events(POUR, "pour_on")[0]
+    found, notes = scored(without(POUR, on_s + from_on_s, on_s + from_on_s + 0.4, "coaster/load"))
+    assert all(found[name].value is None for name in FLOW)
+    assert "Nothing was measured by the coaster for 0.4 s" in notes
+
+
+def test_a_glass_not_measured_after_the_pour_received_nothing_that_is_known():
+    off_s, put_s = events(POUR, "pour_off")[-1], events(POUR, "put")[-1]
+    found, _ = scored(without(POUR, off_s - 1.0, put_s + 3.0, "coaster/load"))
+    assert found["pour.received_g"].value is None
+    assert found["pour.spilled_pct"].value is None
+
+
+def test_a_coaster_that_ends_after_the_pour_changes_nothing():
+    put_s = events(POUR, "put")[-1]
+    whole, _ = scored(POUR)
+    found, notes = scored(without(POUR, put_s + 2.5, 999.0, "coaster/load"))
+    assert numbers(found) == numbers(whole)
+    assert "Nothing was measured" not in notes

@@ -375,7 +375,7 @@ class Pull(ButtonMeasure):
                 "The recording shows less than 0.3 s of the panel at rest before the first touch."
             )
         window = slice(whole.index(turn.start_s), whole.index(turn.done_s) + 1)
-        lost = whole.share_missing(window)
+        lost = whole.share_missing(turn.start_s, turn.done_s + 1.0 / whole.rate_hz)
         pull = whole.samples[window, PANEL].astype(np.float64) - float(np.median(quiet))
         width = max(round(0.05 * whole.rate_hz), 1)
         if len(pull) < width:

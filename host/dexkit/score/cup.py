@@ -151,7 +151,7 @@ class Carry:
         window = self.part(start_s, end_s)
         if window.stop - window.start < 0.25 * self.cup.rate_hz:
             return NotMeasurable(f"The cup stood for less than 0.25 s {when}.")
-        if self.cup.share_missing(window) > 0.5:
+        if self.cup.share_missing(start_s, end_s) > 0.5:
             return NotMeasurable(f"The load was not measured {when}.")
         force_ms2 = float(np.median(self.cup.samples[window, ACCEL.stop - 1]))
         if force_ms2 < 5.0:
@@ -200,7 +200,8 @@ class Carry:
             return NotMeasurable("The recording ended before the cup was put down.")
         glass = self.coaster
         touched = [t for t in glass.times("disturbed") if t > self.pour_on_s]
-        before = glass.samples[glass.index(self.pour_on_s - 1.1) : glass.index(self.pour_on_s - 0.1), 0]
+        quiet_s = max(self.pour_on_s - 1.1, glass.t0_s), self.pour_on_s - 0.1
+        before = glass.samples[glass.index(quiet_s[0]) : glass.index(quiet_s[1]), 0]
         off_s = self.pour_off_s if self.pour_off_s is not None else self.put_s
         # The blow of the cup on the same table and the last drops are over a moment after the put.
         start_s = max(self.put_s + 0.25, off_s + 1.0)
@@ -210,6 +211,8 @@ class Carry:
             return NotMeasurable("The glass was touched between the pour and the moment the cup stood again.")
         if min(len(before), len(after)) < 0.25 * glass.rate_hz:
             return NotMeasurable("The glass stood still for less than 0.25 s before or after the pour.")
+        if max(glass.share_missing(*quiet_s), glass.share_missing(start_s, end_s)) > 0.5:
+            return NotMeasurable("The glass was not measured before or after the pour.")
         return (float(np.median(after)) - float(np.median(before))) * G_PER_N
 
     @once
@@ -221,10 +224,11 @@ class Carry:
         span = self.span(part)
         if isinstance(span, NotMeasurable):
             return span
-        window = self.part(span[0] + trim_s, span[1] - trim_s)
+        start_s, end_s = span[0] + trim_s, span[1] - trim_s
+        window = self.part(start_s, end_s)
         if window.stop - window.start < 0.2 * self.cup.rate_hz:
             return NotMeasurable("This part of the movement lasted less than 0.2 s.")
-        if self.cup.share_missing(window) > MISSING_LIMIT:
+        if self.cup.share_missing(start_s, end_s) > MISSING_LIMIT:
             return NotMeasurable(
                 f"More than {MISSING_LIMIT:.0%} of this part of the movement was not measured."
             )

@@ -95,8 +95,8 @@ def stream_of(carry: Carry) -> Stream | NotMeasurable:
         return NotMeasurable("The glass was touched during the pour.")
     window = slice(glass.index(start_s), glass.index(end_s))
     quiet = slice(glass.index(start_s - 1.0), glass.index(start_s + 0.4))
-    if glass.share_missing(window) > 0.1:
-        return NotMeasurable("More than 10% of the pour was not measured by the coaster.")
+    if off_s > glass.end_s or glass.share_missing(start_s, end_s) > 0.1 or glass.lost(start_s - 1.0, end_s):
+        return NotMeasurable("Part of the pour was not measured by the coaster.")
     mass_g = _despiked(glass.samples[window, 0].astype(np.float64)) * G_PER_N
     before_g = _despiked(glass.samples[quiet, 0].astype(np.float64)) * G_PER_N
     flow_gs, noise = slope(mass_g, glass.rate_hz, WINDOW_S), slope(before_g, glass.rate_hz, WINDOW_S)

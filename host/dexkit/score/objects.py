@@ -16,7 +16,7 @@ from dexkit.score.measure import Measure, values
 from dexkit.score.pegs import HOLES, Pegs
 from dexkit.score.pour import Pours
 from dexkit.score.scored import Band, Scored, Trace
-from dexkit.score.take import Take, lost_bands, take_of
+from dexkit.score.take import EDGE_S, Take, lost_bands, take_of
 from dexkit.score.tray import TRAY
 
 POUR_MEASURES: tuple[type[Measure[Pours]], ...] = (*pour.MEASURES, *pour_motion.MEASURES)
@@ -49,7 +49,7 @@ def score_cup(recording: Recording) -> Scored:
         events,
         partial(_cup_traces, cup, coaster),
         tuple(bands),
-        notes,
+        (*notes, *cup.lost_notes(), *_coaster_lost(coaster, found)),
     )
 
 
@@ -61,6 +61,17 @@ def _coaster(recording: Recording) -> tuple[Take | None, tuple[str, ...]]:
         return take_of(recording, "coaster"), ()
     except InputError as error:
         return None, (f"The coaster is left out: {error}",)
+
+
+def _coaster_lost(coaster: Take | None, found: tuple[Carry, ...]) -> Iterator[str]:
+    """Say where the coaster measured nothing beside the cup."""
+    if coaster is None:
+        return
+    yield from coaster.lost_notes(" by the coaster")
+    if found and found[0].lift_s < coaster.t0_s:
+        yield f"Nothing was measured by the coaster before {coaster.t0_s:.1f} s."
+    if found and found[-1].end_s > coaster.end_s + EDGE_S:
+        yield f"Nothing was measured by the coaster after {coaster.end_s:.1f} s."
 
 
 def _parts(carry: Carry, place: str) -> Iterator[Band]:

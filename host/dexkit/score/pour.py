@@ -85,6 +85,7 @@ class Received(Grams):
     """Liquid that came into the glass on the coaster. Several pours: the sum."""
 
     id = "pour.received_g"
+    version = 2
     title = "Received by the glass"
     direction = Direction.NEITHER
 
@@ -100,6 +101,7 @@ class Spilled(PourMeasure):
     """
 
     id = "pour.spilled_pct"
+    version = 2
     headline = True
     title = "Spilled"
     unit = "%"
@@ -126,6 +128,7 @@ class FtmClass(PourMeasure):
     """
 
     id = "pour.ftm14_class"
+    version = 2
     headline = True
     title = "Fahn-Tolosa-Marin item 14"
     unit = "class"
@@ -164,6 +167,8 @@ class Overshoot(PourMeasure):
 
 class FlowMeasure(PourMeasure):
     """Base of measures of the flow, as the coaster saw it."""
+
+    version = 2
 
     def one(self, carry: Carry, take: Pours) -> Outcome:
         stream = take.streams[carry.lift_s]

@@ -66,10 +66,11 @@ class Take:
         """Return the index of the sample at a time, kept within the recording."""
         return min(max(round((t_s - self.t0_s) * self.rate_hz), 0), len(self.samples))
 
-    def share_missing(self, window: slice) -> float:
-        """Return the share of samples in a window that are missing; all of them where it lies outside."""
-        missing = self.missing[window]
-        return np.count_nonzero(missing) / len(missing) if len(missing) else 1.0
+    def share_missing(self, start_s: float, end_s: float) -> float:
+        """Return the share of samples between two times that are missing; those outside are, too."""
+        first, end = (round((t_s - self.t0_s) * self.rate_hz) for t_s in (start_s, end_s))
+        measured = np.count_nonzero(~self.missing[max(first, 0) : max(end, 0)])
+        return (end - first - measured) / (end - first) if end > first else 1.0
 
     def lost(self, start_s: float, end_s: float) -> NotMeasurable | None:
         """Return why what was counted or timed between two times may be wrong; None where all was measured.
@@ -86,10 +87,10 @@ class Take:
         """Begin and end of each gap that may do harm."""
         return [(band.start_s, band.end_s) for band in lost_bands(self, HARMLESS_S)]
 
-    def lost_notes(self) -> tuple[str, ...]:
-        """Name each gap that may do harm, in a sentence."""
+    def lost_notes(self, by: str = "") -> tuple[str, ...]:
+        """Name each gap that may do harm, in a sentence, and by what nothing was measured."""
         return tuple(
-            f"Nothing was measured for {end_s - start_s:.1f} s, from {start_s:.1f} to {end_s:.1f} s."
+            f"Nothing was measured{by} for {end_s - start_s:.1f} s, from {start_s:.1f} to {end_s:.1f} s."
             for start_s, end_s in self._gaps_s
         )
 

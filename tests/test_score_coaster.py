@@ -146,6 +146,60 @@ def test_handled_cups_are_told(shared_data, name, negative):
     assert found["coaster.final_g"] == pytest.approx(47.7 if negative else 0.0, abs=0.1)
 
 
+def dribbles(rate_hz, late=0.0):
+    """Return a scale's recording of one pour: eight dribbles of 0.4 s, one a second, 25 g each."""
+    t_s = np.arange(late / rate_hz, 26.0, 1.0 / rate_hz)
+    since_s = np.clip(t_s - 10.0, 0.0, 8.0)
+    whole = np.floor(since_s)
+    return weight(t_s, 200.0 + 25.0 * (whole + np.clip((since_s - whole) / 0.4, 0.0, 1.0)))
+
+
+FLOW = ("flow_cv", "flow_peak_g_s.1", "flow_reversals.1", "drip_s.1")
+
+
+@pytest.mark.parametrize("rate_hz", [1.0, 2.0, 4.0, 6.0])
+def test_a_slow_scale_tells_grams_and_no_flow(rate_hz):
+    found = {value.id: value for value in score_coaster(dribbles(rate_hz, 0.5)).values}
+    for name in (*FLOW, "stops.1"):
+        value = found[f"coaster.{name}"]
+        assert value.value is None
+        assert value.reason.startswith(f"The scale gives {rate_hz:g} weights a second; this needs ")
+    assert found["coaster.pours"].value == 1
+    assert found["coaster.received_g"].value == pytest.approx(200.0, abs=0.1)
+    assert found["coaster.final_g"].value == pytest.approx(400.0)
+    # Its ends may each be off by the time between two weights.
+    length = found["coaster.pour_s.1"]
+    assert abs(length.value - 7.4) < 2.0 / rate_hz + 0.1
+    assert length.quality < 1.0 - 1.0 / rate_hz / length.value
+
+
+@pytest.mark.parametrize("late", [0.25, 0.5, 0.75])
+def test_a_scale_of_10_hz_tells_the_flow_and_no_interruptions(late):
+    found = {value.id: value for value in score_coaster(dribbles(10.0, late)).values}
+    assert found["coaster.flow_peak_g_s.1"].value == pytest.approx(62.5, rel=0.15)
+    assert found["coaster.flow_cv"].value == pytest.approx(1.04, rel=0.25)
+    assert found["coaster.flow_reversals.1"].value in (6, 7)
+    assert found["coaster.drip_s.1"].value == pytest.approx(0.0, abs=0.2)
+    assert found["coaster.stops.1"].reason == "The scale gives 10 weights a second; this needs 12."
+
+
+@pytest.mark.parametrize("rate_hz", [20.0, 100.0])
+def test_a_fast_scale_tells_interruptions(rate_hz):
+    found = {value.id: value for value in score_coaster(dribbles(rate_hz)).values}
+    assert found["coaster.stops.1"].value == found["coaster.flow_reversals.1"].value == 7
+    assert found["coaster.pour_s.1"].value == pytest.approx(7.4, abs=0.1)
+
+
+def test_a_real_scale_of_10_hz_keeps_what_it_can_carry(shared_data):
+    path = shared_data / "pour-over-scale" / "beanconqueror_beverage_weight.csv"
+    found = numbers(score_coaster(read_csv("weight", path, "t_s,weight_g")))
+    for pour in (1, 2, 3):
+        for name in ("pour_g", "pour_s", "flow_mean_g_s", "flow_peak_g_s", "flow_reversals", "drip_s"):
+            assert found[f"coaster.{name}.{pour}"] is not None
+        assert found[f"coaster.stops.{pour}"] is None
+    assert found["coaster.flow_cv"] is not None
+
+
 def test_every_recording_of_a_kitchen_scale_is_scored(shared_data):
     files = sorted((shared_data / "pour-over-scale").glob("*.csv"))
     assert len(files) == 5

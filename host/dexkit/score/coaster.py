@@ -6,7 +6,7 @@ import numpy as np
 
 from dexkit.recording.model import Recording
 from dexkit.score.flow import Stream
-from dexkit.score.glass import Glass, GlassPour, glass_of
+from dexkit.score.glass import FLOW_HZ, Glass, GlassPour, glass_of
 from dexkit.score.measure import Direction, Mark, Measure, values
 from dexkit.score.result import Measured, NotMeasurable, Outcome
 from dexkit.score.scored import Band, Scored, Trace
@@ -55,11 +55,12 @@ class Received(GlassMeasure):
 class FlowCv(GlassMeasure):
     """Unsteadiness of the flow: its standard deviation over its mean while the middle 80 % of the mass came.
 
-    Flow by a Savitzky-Golay slope over 0.3 s. Several pours: the mean, each weighted with its grams.
+    Flow by a Savitzky-Golay slope over 0.3 s. Several pours: the mean, each weighted with its grams. Needs 8
+    weights a second.
     """
 
     id = "coaster.flow_cv"
-    version = 3
+    version = 4
     headline = True
     title = "Unsteady flow"
     unit = "1"
@@ -140,7 +141,7 @@ class PourTime(PourMeasure):
     def one(self, pour: GlassPour) -> Outcome:
         if pour.open:
             return NotMeasurable("The end of the pour was not recorded.")
-        return Measured(pour.duration_s, pour.quality)
+        return Measured(pour.duration_s, pour.duration_quality)
 
 
 class MeanFlow(PourMeasure):
@@ -153,26 +154,30 @@ class MeanFlow(PourMeasure):
     def one(self, pour: GlassPour) -> Outcome:
         flow_gs = pour.flow_gs
         return (
-            flow_gs if isinstance(flow_gs, NotMeasurable) else Measured(float(flow_gs.mean()), pour.quality)
+            flow_gs
+            if isinstance(flow_gs, NotMeasurable)
+            else Measured(float(flow_gs.mean()), pour.duration_quality)
         )
 
 
 class PeakFlow(PourMeasure):
-    """Largest flow of the pour, by a Savitzky-Golay slope over 0.3 s."""
+    """Largest flow of the pour, by a Savitzky-Golay slope over 0.3 s. Needs 8 weights a second."""
 
     id = "coaster.flow_peak_g_s"
+    version = 3
     title = "Peak flow"
     unit = "g/s"
 
     def one(self, pour: GlassPour) -> Outcome:
-        flow_gs = pour.flow_gs
+        flow_gs = pour.glass.too_slow(FLOW_HZ) or pour.flow_gs
         return flow_gs if isinstance(flow_gs, NotMeasurable) else Measured(float(flow_gs.max()), pour.quality)
 
 
 class Stops(PourMeasure):
-    """How often the flow stayed below 1 g/s for at least 0.2 s within one pour."""
+    """How often the flow stayed below 1 g/s for at least 0.2 s within one pour. Needs 12 weights a second."""
 
     id = "coaster.stops"
+    version = 3
     title = "Interruptions"
     unit = "times"
     direction = Direction.WORSE
@@ -182,9 +187,13 @@ class Stops(PourMeasure):
 
 
 class Reversals(PourMeasure):
-    """How often the flow fell and rose again by more than 10 % of its maximum, and beyond its noise."""
+    """How often the flow fell and rose again by more than 10 % of its maximum, and beyond its noise.
+
+    Needs 8 weights a second.
+    """
 
     id = "coaster.flow_reversals"
+    version = 3
     title = "Flow fell and rose again"
     unit = "times"
     direction = Direction.WORSE
@@ -194,9 +203,13 @@ class Reversals(PourMeasure):
 
 
 class Drip(PourMeasure):
-    """How long it dripped: from the flow falling below 2 g/s until it is lost in the noise."""
+    """How long it dripped: from the flow falling below 2 g/s until it is lost in the noise.
+
+    Needs 8 weights a second.
+    """
 
     id = "coaster.drip_s"
+    version = 3
     title = "Dripping afterwards"
     unit = "s"
     direction = Direction.WORSE

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from dexkit.score.scoring import score
@@ -85,8 +86,18 @@ def test_a_gap_before_or_after_the_pegs_changes_nothing():
     ends = max(stream.t_s[-1] for stream in PEGS.streams.values())
     assert first_s > 2.0 and ends > last_s + 1.0
     for start_s, end_s in ((1.0, 1.4), (last_s + 0.6, last_s + 0.8), (last_s + 0.6, 99.0)):
-        for names in (("pegboard/contacts",), ("pegboard/tray",))[: 1 if start_s < first_s else 2]:
+        for names in ((), ("pegboard/contacts",), ("pegboard/tray",)):
             assert numbers(scored(without(PEGS, start_s, end_s, *names))[0]) == numbers(whole)
+
+
+@pytest.mark.parametrize("recording", [PEGS, BUTTONS], ids=["pegs", "buttons"])
+@pytest.mark.parametrize("lasted_s", [0.12, 0.4, 3.0])
+def test_no_gap_anywhere_gives_a_wrong_number(recording, lasted_s):
+    whole, _ = scored(recording)
+    end_s = max(stream.t_s[-1] for stream in recording.streams.values())
+    for start_s in np.linspace(1.0, end_s - lasted_s, 15):
+        for names in ((), *((name,) for name in recording.streams)):
+            assert_wrong_nowhere(scored(without(recording, start_s, start_s + lasted_s, *names))[0], whole)
 
 
 def test_a_few_samples_lost_cost_nothing():

@@ -174,6 +174,13 @@ def test_a_tray_that_drifts_moves_no_peg():
     check(board.told(), ("pick", -1, 30.0), ("return", -1, 40.0))
 
 
+@pytest.mark.parametrize("lost_s", [0.03, 0.4, 3.0])
+def test_what_was_not_measured_of_the_tray_teaches_nothing_of_its_noise(lost_s):
+    board = Board(14, pegs=5).take(6.0).land(8.0).take(10.0)
+    board.table[board.during(2.0, 2.0 + lost_s), -1] = np.nan
+    check(board.told(), ("pick", -1, 6.0), ("return", -1, 8.0), ("pick", -1, 10.0))
+
+
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(
     seed=st.integers(0, 10_000),

@@ -14,7 +14,6 @@ typedef struct state {
     passage_rule hole_rule;
     passage hole[HOLES];
     float before[CONTACTS]; /* the last row's barriers */
-    float force_n;          /* the last force measured on the tray */
     tray tray;
     ledger ledger;
 } state;
@@ -35,7 +34,6 @@ static void init(void *memory, double rate_hz, const double *settings)
     for (int i = 0; i < HOLES; i++)
         passage_init(&s->hole[i]);
     s->due = DK_NEVER;
-    s->force_n = NAN;
     tray_init(&s->tray, rate_hz);
     ledger_init(&s->ledger, rate_hz);
 }
@@ -89,12 +87,12 @@ static void say_verdict(state *s, const tray_verdict *verdict, int64_t now, dk_e
 
 static void step_tray(state *s, float force_n, dk_events *events)
 {
-    tray_verdict verdict;
-    if (isfinite(force_n))
-        s->force_n = force_n;
-    if (!isfinite(s->force_n))
+    if (!isfinite(force_n)) {
+        tray_hold(&s->tray, s->index);
         return;
-    tray_step(&s->tray, (double)s->force_n, s->index, ledger_out(&s->ledger), &verdict);
+    }
+    tray_verdict verdict;
+    tray_step(&s->tray, (double)force_n, s->index, ledger_out(&s->ledger), &verdict);
     if (verdict.n > 0)
         say_verdict(s, &verdict, s->index, events);
 }

@@ -277,6 +277,11 @@ void tray_step(tray *t, double value, int64_t now, int64_t out, tray_verdict *ve
         await_calm(t, now, out, verdict);
 }
 
+void tray_hold(tray *t, int64_t now)
+{
+    t->memory[now & (TRAY_MEMORY - 1)] = t->memory[(now - 1) & (TRAY_MEMORY - 1)];
+}
+
 void tray_finish(tray *t, int64_t last, tray_verdict *verdict)
 {
     verdict->n = 0;

@@ -61,6 +61,9 @@ void tray_init(tray *t, double rate_hz);
 /* Takes the force at sample now, while `out` pegs could come; fills the verdict, often with nothing. */
 void tray_step(tray *t, double value, int64_t now, int64_t out, tray_verdict *verdict);
 
+/* The force at sample now was not measured: the memory holds the one before, nothing is judged by it. */
+void tray_hold(tray *t, int64_t now);
+
 /* The stream has ended after sample `last`: says what a calm that had begun, but not lasted, tells. */
 void tray_finish(tray *t, int64_t last, tray_verdict *verdict);
 

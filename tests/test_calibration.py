@@ -8,8 +8,17 @@ import pytest
 
 from dexkit.errors import InputError
 from dexkit.recording import Recording, read, write
-from dexkit.recording.calibration import FACT, Axes, Calibration, calibrated, chosen, keep, known
-from dexkit.score.scoring import score, score_file
+from dexkit.recording.calibration import (
+    FACT,
+    UNCALIBRATED,
+    Axes,
+    Calibration,
+    calibrated,
+    chosen,
+    keep,
+    known,
+)
+from dexkit.score.scoring import score, score_file, with_budget
 from dexkit.sim import make_scene
 
 GAIN, OFFSET_N = 1.25, -0.4
@@ -83,6 +92,75 @@ def test_the_calibration_of_another_board_is_refused():
         calibrated(wrong, {"pegboard": of_tray(uid="ffffffffffffffff")})
 
 
+CUP_UID, COASTER_UID = "1" * 16, "2" * 16
+
+
+def of_load(kind, uid, gain):
+    """Return the calibration of a load cell, all columns alike."""
+    matrix = {"cup": ((gain, 0.0), (0.0, gain)), "coaster": ((gain,),)}[kind]
+    axes = Axes(matrix, (0.0,) * len(matrix), (0.005,) * len(matrix))
+    return Calibration(uid, kind, "2026-11-30T12:00:00Z", {f"{kind}/load": axes})
+
+
+CUP, COASTER = of_load("cup", CUP_UID, 1.0), of_load("coaster", COASTER_UID, 0.9)
+
+
+def pour(cup=CUP, coaster=COASTER):
+    """Return a recorded pour; a calibration that is only named is a text."""
+    scene = make_scene("cup", "mild", 5, test="ftm14").recording()
+    facts = {"uid": CUP_UID, "coaster_uid": COASTER_UID}
+    for prefix, made in (("", cup), ("coaster_", coaster)):
+        facts[f"{prefix}calibration"] = made.id if isinstance(made, Calibration) else made
+        if isinstance(made, Calibration):
+            facts[prefix + FACT] = made.text
+    return Recording("cup", {**scene.meta, **facts}, scene.streams)
+
+
+def received_g(result):
+    return next(value.value for value in result.scored.values if value.id == "pour.received_g")
+
+
+def test_one_that_is_chosen_leaves_that_of_the_other_object_in_force():
+    carried = received_g(score(pour()))
+    assert received_g(score(pour(), {"cup": CUP})) == carried
+    other = {"coaster": of_load("coaster", COASTER_UID, 0.6)}
+    assert received_g(score(pour(), other)) == pytest.approx(carried * 2 / 3, rel=0.02)
+    damaged = pour()
+    damaged.meta[FACT] = CUP.text[:-9]
+    assert received_g(score(damaged, {"cup": CUP})) == carried
+
+
+def test_of_an_object_that_was_not_recorded_it_is_refused():
+    with pytest.raises(InputError, match=r"of a pegboard.*cup and coaster") as refused:
+        score(pour(), {"cup": CUP, "pegboard": of_tray()})
+    assert "\n" not in str(refused.value)
+
+
+def notes(recording, calibrations=None):
+    return [note for note in score(recording, calibrations).notes if "calibrat" in note.lower()]
+
+
+def test_each_object_whose_values_stay_nominal_is_named():
+    assert notes(pour()) == []
+    (note,) = notes(pour(coaster=UNCALIBRATED))
+    assert "coaster was not calibrated" in note
+    assert "dexkit calibrate coaster" in note
+    (note,) = notes(pour(cup="abcdef012345"))
+    assert "abcdef012345 of the cup is not in this recording" in note
+    assert "--calibration abcdef012345" in note
+    assert "dexkit calibrate --fetch" in note
+    assert notes(pour(cup="abcdef012345"), {"cup": CUP}) == []
+    cup, coaster = notes(pour(), {})
+    assert f"{CUP.id} of the cup" in cup
+    assert f"{COASTER.id} of the coaster" in coaster
+
+
+@pytest.mark.parametrize("lacking", [{"cup": UNCALIBRATED}, {"coaster": "abcdef012345"}])
+def test_no_uncertainty_is_claimed_where_one_of_two_objects_is_not_calibrated(lacking):
+    assert with_budget(score(pour())).budget
+    assert not with_budget(score(pour(**lacking))).budget
+
+
 def test_what_was_not_measured_stays_so():
     values = np.array([[1.0, np.nan], [np.nan, np.nan], [2.0, 3.0]], np.float32)
     axes = Axes(((2.0, 0.0), (0.0, 1.0)), (0.5, 0.0))
@@ -97,6 +175,12 @@ def test_this_computer_keeps_what_it_met(tmp_path, monkeypatch):
     assert known(made.id) == made
     assert chosen(made.id) == chosen(str(path)) == {"pegboard": made}
     assert chosen("nominal") == {}
+    cup = keep(CUP)
+    assert chosen(made.id, str(cup)) == {"pegboard": made, "cup": CUP}
+    with pytest.raises(InputError, match="two calibrations of the cup"):
+        chosen(CUP.id, str(cup))
+    with pytest.raises(InputError, match="alone"):
+        chosen("nominal", made.id)
     with pytest.raises(InputError, match=made.id):
         chosen("0123456789ab")
     path.write_text(path.read_text().replace("1.25", "1.35"))

@@ -135,14 +135,15 @@ def score_recording(
     as_json_text: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
     page: Annotated[Path | None, typer.Option(help="write a page (.html) to look at")] = None,
     calibration: Annotated[
-        str, typer.Option(help="a calibration's file or id, or nominal [the one that was in force]")
-    ] = "",
+        list[str] | None,
+        typer.Option(help="a calibration's file or id, one per object, or nominal [those in force]"),
+    ] = None,
 ) -> None:
     """Score a recording: what was done, how long it took, how steadily.
 
     Exit code 0: scored; 3: scored, but the file was damaged and something may be missing; 2: not scored.
     """
-    calibrations = chosen(calibration) if calibration else None
+    calibrations = chosen(*calibration) if calibration else None
     result = with_budget(score_file(file, calibrations), calibrations)
     if page is not None:
         save(lambda: write_page(result, file.name, page), page)

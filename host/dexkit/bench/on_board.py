@@ -9,7 +9,7 @@ from dexkit.bench.mpremote import Board
 from dexkit.errors import InputError, LinkError
 from dexkit.link.news import Hello
 from dexkit.link.ports import Plug, where
-from dexkit.recording.calibration import Calibration, chosen, keep
+from dexkit.recording.calibration import Calibration, keep, named
 
 #: A board starts in a few seconds; some computers take as long again to see it.
 STARTS_S = 20.0
@@ -102,8 +102,7 @@ def write_known(plug: Plug, calibration_id: str) -> Hello:
     LinkError
         When the board cannot be reached or does not keep it.
     """
-    (calibration,) = chosen(calibration_id).values()
-    return store(plug, calibration)
+    return store(plug, named(calibration_id))
 
 
 def _started(plug: Plug) -> Hello:

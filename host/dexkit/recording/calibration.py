@@ -6,7 +6,7 @@ again with another. This computer keeps every calibration that was made or met h
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -156,15 +156,67 @@ def _axes(kind: str, name: str, said: Mapping[str, object]) -> Axes:
     return Axes(rows, tuple(map(float, offset)), tuple(map(float, uncertainty)))
 
 
-def of_recording(recording: Recording) -> dict[str, Calibration]:
-    """Return the calibrations that a recording carries, by their object."""
-    found = {}
+def _fact(recording: Recording, kind: str, name: str) -> str:
+    """Return a fact of one board of a recording; empty where it is not known."""
+    return recording.meta.get(name if kind == recording.object_kind else f"{kind}_{name}", "")
+
+
+def recorded(recording: Recording) -> tuple[str, ...]:
+    """Return the kit's objects that a recording has streams of; foreign data have none."""
+    kinds = {name.partition("/")[0] for name in recording.streams}
+    return tuple(kind for kind in OBJECT_ID if kind in kinds)
+
+
+def in_force(recording: Recording, chosen: Mapping[str, Calibration] | None = None) -> dict[str, Calibration]:
+    """Return the calibrations that a recording's values are corrected by, by object.
+
+    Parameters
+    ----------
+    recording
+        With those that it carries.
+    chosen
+        By object, in place of those; an empty one: none at all.
+
+    Raises
+    ------
+    InputError
+        When one is damaged, or is chosen for an object that was not recorded.
+    """
+    if chosen is not None and not chosen:
+        return {}
+    found = dict(chosen or {})
+    there = recorded(recording)
+    for kind in found.keys() - set(there):
+        raise InputError(
+            f"Calibration {found[kind].id} is of a {kind}, but what was recorded is "
+            f"{' and '.join(there) or 'no object of the kit'}. Probably another file was meant. Name a "
+            "calibration of what was recorded."
+        )
     for kind in OBJECT_ID:
-        own = kind == recording.object_kind
-        text = recording.meta.get(FACT if own else f"{kind}_{FACT}")
-        if text:
+        text = _fact(recording, kind, FACT)
+        if text and kind not in found:
             found[kind] = Calibration.read(text, f"The calibration of the {kind} in this recording")
     return found
+
+
+def left_nominal(recording: Recording, used: Mapping[str, Calibration]) -> Iterator[str]:
+    """Yield a sentence for each object of a recording that is none of those used; what to do about it."""
+    for kind in recorded(recording):
+        said, words = _fact(recording, kind, "calibration"), kind.replace("_", " ")
+        if kind in used or not said:  # of no board, as a simulated world's true values
+            continue
+        if said == UNCALIBRATED:
+            yield (
+                f"The {words} was not calibrated, so its values are nominal, and how far the numbers may be "
+                f"off is not known. Calibrate it: dexkit calibrate {kind}"
+            )
+        elif _fact(recording, kind, FACT):
+            yield f"Calibration {said} of the {words} was set aside, as asked: its values are nominal."
+        else:
+            yield (
+                f"Calibration {said} of the {words} is not in this recording, so its values are nominal. Get "
+                f"it from the board: dexkit calibrate --fetch PORT; then score with --calibration {said}"
+            )
 
 
 def calibrated(recording: Recording, calibrations: Mapping[str, Calibration]) -> Recording:
@@ -184,8 +236,7 @@ def calibrated(recording: Recording, calibrations: Mapping[str, Calibration]) ->
     """
     streams = dict(recording.streams)
     for kind, calibration in calibrations.items():
-        prefix = "" if kind == recording.object_kind else f"{kind}_"
-        uid = recording.meta.get(f"{prefix}uid", "")
+        uid = _fact(recording, kind, "uid")
         if uid and uid != calibration.uid:
             raise InputError(
                 f"Calibration {calibration.id} is of the {kind} {calibration.uid}; this was recorded with "
@@ -204,24 +255,51 @@ def in_true_units(recording: Recording) -> Recording:
     InputError
         When one of them is damaged or of another board.
     """
-    return calibrated(recording, of_recording(recording))
+    return calibrated(recording, in_force(recording))
 
 
-def chosen(name: str) -> dict[str, Calibration]:
+def chosen(*names: str) -> dict[str, Calibration]:
     """Return the calibrations that a person named, by object.
 
     Parameters
     ----------
+    names
+        ``nominal`` alone for none; else as for `named`.
+
+    Raises
+    ------
+    InputError
+        When there is none of a name, one is damaged, or two are of one object.
+    """
+    if names == ("nominal",):
+        return {}
+    found: dict[str, Calibration] = {}
+    for name in names:
+        if name == "nominal":
+            raise InputError(
+                "`nominal` is no calibration at all, so it stands alone. Leave it or the others out."
+            )
+        calibration = named(name)
+        kind = calibration.object_kind
+        if kind in found:
+            raise InputError(f"These are two calibrations of the {kind}. Name the one that is meant.")
+        found[kind] = calibration
+    return found
+
+
+def named(name: str) -> Calibration:
+    """Return the calibration that a person named.
+
+    Parameters
+    ----------
     name
-        ``nominal`` for none, the id of one that this computer knows, or a file.
+        The id of one that this computer knows, or a file.
 
     Raises
     ------
     InputError
         When there is none of that name, or it is damaged.
     """
-    if name == "nominal":
-        return {}
     found = known(name)
     if found is None:
         try:
@@ -232,7 +310,7 @@ def chosen(name: str) -> dict[str, Calibration]:
                 f"There is no calibration {name!r} ({error}). Probably it is misspelt, or was made on "
                 f"another computer. Known here are: {here}."
             ) from None
-    return {found.object_kind: found}
+    return found
 
 
 def folder() -> Path:

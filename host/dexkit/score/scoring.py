@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dexkit.errors import InputError
 from dexkit.recording import Recording, read
-from dexkit.recording.calibration import UNCALIBRATED, Calibration, calibrated, of_recording
+from dexkit.recording.calibration import Calibration, calibrated, in_force, left_nominal, recorded
 from dexkit.recording.words import clock_warnings, losses_in_words
 from dexkit.score.budget import Budget, budget, standard
 from dexkit.score.coaster import score_coaster
@@ -65,14 +65,15 @@ def score_file(path: str | Path, calibrations: Mapping[str, Calibration] | None 
     path
         The recording.
     calibrations
-        By object, in place of those that were in force; none at all: nominal units.
+        By object, in place of those that were in force; an empty one: none at all, nominal units.
 
     Raises
     ------
     RecordingError
         When there is no such file or it is not a recording.
     InputError
-        When the recording holds nothing that can be scored, or a calibration is of another board.
+        When the recording holds nothing that can be scored, or a calibration is of another board or of
+        an object that was not recorded.
     """
     return score(read(path), calibrations)
 
@@ -85,16 +86,18 @@ def score(recording: Recording, calibrations: Mapping[str, Calibration] | None =
             f"A recording of {recording.object_kind!r} cannot be scored. Probably it comes from a newer "
             f"dexkit. Known are: {', '.join(SCORERS)}."
         )
-    used = of_recording(recording) if calibrations is None else calibrations
+    used = in_force(recording, calibrations)
     scored = scorer(calibrated(recording, used))
     losses = recording.losses
     damage = losses_in_words(losses) if losses.recovered or losses.samples_lost_by_board else ()
-    told = (*(line.strip() for line in damage), *clock_warnings(recording))
+    told = (*(line.strip() for line in damage), *left_nominal(recording, used), *clock_warnings(recording))
     return Result(recording, scored, (*told, *scored.notes))
 
 
 def with_budget(result: Result, calibrations: Mapping[str, Calibration] | None = None) -> Result:
     """Return a result that also says how far each number may be off; it takes some thirty scorings.
+
+    A number may rest on all objects of its recording, so nothing is said where one was not calibrated.
 
     Parameters
     ----------
@@ -103,15 +106,11 @@ def with_budget(result: Result, calibrations: Mapping[str, Calibration] | None =
     calibrations
         What it was scored with, as for `score`.
     """
-    used = of_recording(result.recording) if calibrations is None else calibrations
-    kind = result.recording.object_kind
-    note = (
-        f"The {kind.replace('_', ' ')} was not calibrated, so how far its forces and angles may be off is "
-        f"not known. Calibrate it: dexkit calibrate {kind}"
-    )
-    told = (note,) if result.recording.meta.get("calibration") == UNCALIBRATED and kind not in used else ()
-    shares = budget(result.recording, used, result.scored, SCORERS[kind]) if used else {}
-    return replace(result, budget=shares, notes=(*result.notes, *told))
+    recording = result.recording
+    used = in_force(recording, calibrations)
+    if not used or not used.keys() >= set(recorded(recording)):
+        return result
+    return replace(result, budget=budget(recording, used, result.scored, SCORERS[recording.object_kind]))
 
 
 def _uncertainty(result: Result, value_id: str) -> dict[str, object]:

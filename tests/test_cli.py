@@ -79,6 +79,21 @@ def test_page_is_written_whole_or_not_at_all(buttons_file, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
 
 
+def test_a_page_replaces_a_page_and_nothing_else(buttons_file, tmp_path):
+    recording, notes, page = (tmp_path / name for name in ("x.mcap", "notes.html", "page.html"))
+    recording.write_bytes(buttons_file.read_bytes())
+    notes.write_text('<!doctype html><html lang="en"><body>My notes</body></html>')
+    for foreign in (recording, notes, tmp_path):
+        before = foreign.read_bytes() if foreign.is_file() else b""
+        run = dexkit("score", recording, "--page", foreign)
+        assert run.returncode == 2, run.stdout
+        assert run.stderr.startswith(f"dexkit: {foreign} is no page of dexkit")
+        assert run.stderr.count("\n") == 1
+        assert not before or foreign.read_bytes() == before
+    for _ in range(2):
+        assert dexkit("score", recording, "--page", page).returncode == 0
+
+
 def bad_files(folder):
     """Yield a name, a path that cannot be scored, and a word that its message must hold."""
     good = folder / "good.mcap"

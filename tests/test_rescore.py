@@ -98,9 +98,12 @@ def test_an_interrupted_run_goes_on(archive, tmp_path):
         rescore(archive, out, interrupted, workers=8)
     assert not out.exists()
     part = tmp_path / "out.jsonl.part"
-    part.write_bytes(part.read_bytes() + b'{"file": "1.mcap", "cr')  # cut in the middle of a line
+    for cut in (b'{"fi', b'{"file": "1.mcap", "cr'):  # in the middle of a line
+        part.write_bytes(part.read_bytes() + cut)
+        with pytest.raises(KeyboardInterrupt):
+            rescore(archive, out, interrupted, workers=8)
     rescore(archive, out, counting(scored), workers=8)
-    assert len(scored) == 2
+    assert scored == []
     assert out.read_bytes() == expected.read_bytes()
     assert not part.exists()
 
@@ -134,6 +137,28 @@ def test_no_folder_and_no_recording(tmp_path):
         rescore(tmp_path / "nowhere", tmp_path / "out.jsonl", here)
     with pytest.raises(InputError, match="holds no recording"):
         rescore(tmp_path, tmp_path / "out.jsonl", here)
+
+
+FOREIGN = [
+    b"Dear therapist,\nthis is no score.\n",
+    b"caf\xe9\n",
+    b'{"file": "a.csv", "rows": 12}\n',
+    b"[1, 2]\n",
+    b'{"file": ["1.mcap"], "versions": "x"}\n',
+]
+
+
+@pytest.mark.parametrize("content", FOREIGN)
+@pytest.mark.parametrize("name", ["out.jsonl", "out.jsonl.part"])
+def test_a_file_that_holds_no_scores_is_not_replaced(archive, tmp_path, name, content):
+    foreign = tmp_path / name
+    foreign.write_bytes(content)
+    with pytest.raises(InputError, match="holds other things than scores") as refused:
+        rescore(archive, tmp_path / "out.jsonl", here)
+    assert str(foreign) in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == [name]
+    assert foreign.read_bytes() == content
 
 
 @pytest.mark.parametrize("place", [".", "nowhere/out.jsonl"])

@@ -6,6 +6,7 @@ from itertools import groupby
 from pathlib import Path
 
 from dexkit import __version__
+from dexkit.errors import InputError
 from dexkit.report.svg import events_of, picture
 from dexkit.report.terminal import merged
 from dexkit.report.words import (
@@ -22,9 +23,16 @@ from dexkit.score.budget import Budget
 from dexkit.score.measure import Direction, Mark, Value
 from dexkit.score.scoring import Result
 from dexkit.segment.words import EVENT_WORDS, WARNING_KINDS
-from dexkit.whole_file import write_whole
+from dexkit.whole_file import refuse_device, write_whole
 
 STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
+
+#: What each page begins with, and no other file.
+HEAD = (
+    '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+    '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    '<meta name="color-scheme" content="light dark"><title>'
+)
 
 #: What a recording says of itself and a reader wants to see at the top, in this order.
 SHOWN_FACTS = ("person", "hand", "date")
@@ -50,10 +58,7 @@ def page(result: Result, name: str) -> str:
     title = f"{kind}: {TEST_WORDS.get(test, test)}"
     return "".join(
         (
-            '<!doctype html><html lang="en"><head><meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            '<meta name="color-scheme" content="light dark">',
-            f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>",
+            f"{HEAD}{escape(title)}</title><style>{STYLE}</style></head><body>",
             f"<header><h1>{escape(title)}</h1>{_facts(result)}</header><main>",
             *_notes(result),
             *_headlines(result.scored.values),
@@ -71,9 +76,32 @@ def page(result: Result, name: str) -> str:
 
 
 def write_page(result: Result, name: str, path: Path) -> None:
-    """Write the page whole or not at all."""
-    text = page(result, name)
+    """Write the page whole or not at all.
+
+    Raises
+    ------
+    InputError
+        When the path is that of another file, which would be lost.
+    OSError
+        When the disk refuses.
+    """
+    _write(path, page(result, name))
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a page in place of none or of an older one."""
+    refuse_device(path)
+    if path.exists() and not (path.is_file() and _begins_as_page(path)):
+        raise InputError(
+            f"{path} is no page of dexkit and would be lost. Probably another name was meant. Name a new "
+            "file, or move this one away."
+        )
     write_whole(path, text)
+
+
+def _begins_as_page(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(HEAD)) == HEAD.encode()
 
 
 def _facts(result: Result) -> str:
@@ -248,10 +276,8 @@ def write_index(entries: Sequence[tuple[str, Result]], path: Path) -> None:
             f"{''.join(_headlines(result.scored.values))}</section>"
         )
     text = (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark"><title>dexkit: scored tests</title>'
+        f"{HEAD}dexkit: scored tests</title>"
         f"<style>{STYLE}</style></head><body><header><h1>Scored tests</h1></header><main>"
         f"{''.join(items)}</main></body></html>\n"
     )
-    path.write_text(text, encoding="utf-8")
+    _write(path, text)

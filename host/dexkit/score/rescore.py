@@ -25,8 +25,9 @@ from dexkit.whole_file import write_whole
 TASK_BYTES = 6_000_000
 TASKS_PER_WORKER = 4
 
-#: The line of a file in the output.
+#: The line of a file in the output, and what each begins with.
 Line = str
+START = b'{"file": "'
 #: One scored file: its name, its line, and why it could not be scored (empty where it could).
 Done = tuple[str, Line, str]
 #: Scores a batch of files given by name and folder.
@@ -91,7 +92,7 @@ def rescore(
     Raises
     ------
     InputError
-        When there is no such folder, or no recording in it.
+        When there is no such folder, no recording in it, or something else than scores where they go.
     """
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}. Probably it is misspelt. Name one with recordings.")
@@ -113,6 +114,8 @@ def rescore(
             f"Cannot write {out}: {error.strerror}. Check that the folder exists and may be written to."
         ) from None
     with journal:
+        if journal.tell():
+            journal.write("\n")  # ends a line that was cut off
         for batch in engine(batches):
             for name, line, reason in batch:
                 lines[name] = line
@@ -127,15 +130,38 @@ def rescore(
 
 
 def _known(out: Path) -> dict[str, Line]:
-    """Return the lines of an earlier run by file name; a line cut off by an interruption is left out."""
+    """Return the lines of an earlier run by file name; a line cut off by an interruption is left out.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read, or has lines that are no scores: it would be lost.
+    """
     known = {}
-    if out.is_file():
-        for line in out.read_text(encoding="utf-8").splitlines():
-            try:
-                known[json.loads(line)["file"]] = line
-            except (ValueError, KeyError, TypeError):
+    try:
+        lines = out.read_bytes().splitlines() if out.is_file() else []
+    except OSError as error:
+        raise InputError(f"Cannot read {out}: {error.strerror}. Check that you may read it.") from None
+    for line in lines:
+        match _row(line):
+            case {"file": str(name), "versions": _} | {"file": str(name), "error": _}:
+                known[name] = line.decode()
+            case None if line.startswith(START) or START.startswith(line):
                 continue
+            case _:
+                raise InputError(
+                    f"{out} holds other things than scores, which would be lost. Probably another name was "
+                    "meant. Name a new file, or move this one away."
+                )
     return known
+
+
+def _row(line: bytes) -> object:
+    """Return what a line says; None where it cannot be read."""
+    try:
+        return json.loads(line.decode())
+    except ValueError:
+        return None
 
 
 def _same(line: Line, path: Path) -> bool:

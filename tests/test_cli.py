@@ -155,8 +155,21 @@ def test_a_cut_recording_is_scored_and_marked(buttons_file, tmp_path):
     assert len(run.stderr.strip().splitlines()) == 1
     score = json.loads(run.stdout)
     assert score["notes"]
+    assert score["recovered"] is True
     assert score["events"]
     assert "Before you read the numbers" in page.read_text(encoding="utf-8")
+
+
+def test_an_archive_with_odd_files_is_scored(buttons_file, tmp_path):
+    data = buttons_file.read_bytes()
+    (tmp_path / "whole.mcap").write_bytes(data)
+    (tmp_path / "cut.mcap").write_bytes(data[: len(data) // 2])
+    (tmp_path / "text.mcap").write_bytes(b"Dear therapist")
+    run = dexkit("rescore", tmp_path, "--workers", "1")
+    assert run.returncode == 1
+    assert "3 scored, 0 kept, 1 failed, 1 damaged" in run.stdout
+    assert run.stderr.startswith("dexkit: text.mcap: ")
+    assert run.stderr.count("\n") == 1
 
 
 def test_demo_records_and_scores_three_objects_in_one_folder(tmp_path):

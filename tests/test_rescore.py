@@ -1,6 +1,8 @@
 """Scoring an archive again: same bytes from every engine, resumed, failures listed."""
 
 import json
+import os
+import sys
 
 import pytest
 
@@ -118,6 +120,54 @@ def test_a_failure_is_listed_and_the_rest_is_finished(archive, tmp_path):
     assert reason
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+def test_a_link_to_nothing_and_a_pipe_are_listed(archive, tmp_path):
+    (archive / "dangling.mcap").symlink_to(tmp_path / "nowhere.mcap")
+    os.mkfifo(archive / "pipe.mcap")
+    (archive / "folder.mcap").mkdir()
+    for kept in (0, 3):
+        done = rescore(archive, tmp_path / "out.jsonl", here)
+        assert [name for name, _ in done.failures] == ["dangling.mcap", "folder.mcap", "pipe.mcap"]
+        assert all("is no file" in reason and "\n" not in reason for _, reason in done.failures)
+        assert done.kept == kept
+
+
+def test_a_file_that_was_scored_and_is_none_any_more_is_listed(archive, tmp_path):
+    out = tmp_path / "out.jsonl"
+    rescore(archive, out, here)
+    (archive / "1.mcap").unlink()
+    (archive / "1.mcap").mkdir()
+    done = rescore(archive, out, here)
+    assert (done.kept, [name for name, _ in done.failures]) == (2, ["1.mcap"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_a_name_that_is_no_utf8_is_scored_and_kept(archive, tmp_path):
+    name = os.fsdecode(b"caf\xe9.mcap")
+    (archive / "1.mcap").rename(archive / name)
+    (archive / os.fsdecode(b"bad\xe9.mcap")).write_bytes(b"nothing of ours")
+    out = tmp_path / "out.jsonl"
+    with pool(2) as (engine, workers):
+        rescore(archive, out, engine, workers)
+    rows = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    assert name in {row["file"] for row in rows if "error" not in row}
+    assert rescore(archive, out, here).kept == 3
+
+
+def test_a_damaged_file_says_so_and_is_counted(archive, tmp_path):
+    out, cut = tmp_path / "out.jsonl", archive / "1.mcap"
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
+    for kept in (0, 3):
+        done = rescore(archive, out, here)
+        assert (done.recovered, done.kept, done.failures) == (1, kept, ())
+        rows = [json.loads(line) for line in out.read_text().splitlines()]
+        assert {row["file"]: row["recovered"] for row in rows} == {
+            "0.mcap": False,
+            "1.mcap": True,
+            "deeper/2.mcap": False,
+        }
+
+
 def test_a_fault_of_ours_in_one_file_is_listed_too(archive, tmp_path, monkeypatch):
     real = module.score
 
@@ -130,6 +180,17 @@ def test_a_fault_of_ours_in_one_file_is_listed_too(archive, tmp_path, monkeypatc
     done = rescore(archive, tmp_path / "out.jsonl", here)
     assert [name for name, _ in done.failures] == ["1.mcap"]
     assert "report" in done.failures[0][1]
+
+
+def test_a_score_that_is_no_json_is_listed_too(archive, tmp_path, monkeypatch):
+    real = module.as_dict
+    monkeypatch.setattr(
+        module,
+        "as_dict",
+        lambda result: real(result) | ({"odd": float("nan")} if result.recording.meta["seed"] == "1" else {}),
+    )
+    done = rescore(archive, tmp_path / "out.jsonl", here)
+    assert [name for name, _ in done.failures] == ["1.mcap"]
 
 
 def test_no_folder_and_no_recording(tmp_path):

@@ -166,7 +166,7 @@ def rescore_folder(
     dask_address: Annotated[str, typer.Option("--dask", help="address of a running Dask scheduler")] = "",
     out: Annotated[Path | None, typer.Option(help="one line of JSON each [FOLDER/scores.jsonl]")] = None,
 ) -> None:
-    """Score a whole archive again; what is done already is kept, what fails is listed.
+    """Score a whole archive again; what is done already is kept, what fails is listed, damage counted.
 
     Exit code 0: all scored; 1: some recordings could not be scored, the rest is.
     """
@@ -184,7 +184,8 @@ def rescore_folder(
         done = rescore(folder, out, engine, count, show)
     for name, reason in done.failures:
         print(f"dexkit: {name}: {reason}", file=sys.stderr)
-    print(f"{done.scored} scored, {done.kept} kept, {len(done.failures)} failed: {out}")
+    damaged = f", {done.recovered} damaged (something may be missing)" if done.recovered else ""
+    print(f"{done.scored} scored, {done.kept} kept, {len(done.failures)} failed{damaged}: {out}")
     if done.failures:
         raise typer.Exit(1)
 

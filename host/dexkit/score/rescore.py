@@ -5,9 +5,9 @@ import json
 import sys
 import threading
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -28,6 +28,8 @@ TASKS_PER_WORKER = 4
 #: The line of a file in the output, and what each begins with.
 Line = str
 START = b'{"file": "'
+#: Stands in the line of a damaged file, and in no text within a line, where quotes are escaped.
+RECOVERED = '"recovered": true'
 #: One scored file: its name, its line, and why it could not be scored (empty where it could).
 Done = tuple[str, Line, str]
 #: Scores a batch of files given by name and folder.
@@ -46,11 +48,14 @@ class Outcome:
         How many files were scored now, and how many were there already.
     failures
         Name and reason of each file that could not be scored.
+    recovered
+        How many files with a score are damaged, so that something may be missing.
     """
 
     scored: int
     kept: int
     failures: tuple[tuple[str, str], ...]
+    recovered: int
 
 
 def versions() -> str:
@@ -126,7 +131,8 @@ def rescore(
                 progress(len(lines), len(files))
     write_whole(out, "".join(lines[name] + "\n" for name in sorted(lines)))
     part.unlink()
-    return Outcome(len(lines) - kept, kept, tuple(sorted(failures)))
+    recovered = sum(RECOVERED in line for line in lines.values())
+    return Outcome(len(lines) - kept, kept, tuple(sorted(failures)), recovered)
 
 
 def _known(out: Path) -> dict[str, Line]:
@@ -167,14 +173,23 @@ def _row(line: bytes) -> object:
 def _same(line: Line, path: Path) -> bool:
     """Return whether a line is the score that this file would get now; a failure is tried again."""
     row = json.loads(line)
-    if "error" in row or row.get("versions") != versions():
+    if "error" in row or "recovered" not in row or row.get("versions") != versions():
         return False
-    return bool(row.get("crc32") == zlib.crc32(path.read_bytes()))
+    with suppress(OSError, InputError):  # it is listed when its turn comes
+        return bool(row.get("crc32") == zlib.crc32(_contents(path)))
+    return False
+
+
+def _contents(path: Path) -> bytes:
+    """Return a file's bytes; reading a pipe might never end."""
+    if not path.is_file():
+        raise InputError("This is no file but a folder, a pipe or a link to nothing. Mend or remove it.")
+    return path.read_bytes()
 
 
 def _batches(folder: Path, names: Sequence[str], files: dict[str, Path], workers: int) -> list[Batch]:
     """Cut the files into tasks."""
-    sizes = {name: files[name].stat().st_size for name in names}
+    sizes = {name: _size(files[name]) for name in names}
     limit = max(min(TASK_BYTES, sum(sizes.values()) // (TASKS_PER_WORKER * max(workers, 1))), 1)
     batches: list[list[str]] = []
     filled = limit
@@ -187,6 +202,13 @@ def _batches(folder: Path, names: Sequence[str], files: dict[str, Path], workers
     return [(str(folder), tuple(batch)) for batch in batches]
 
 
+def _size(path: Path) -> int:
+    """Return a file's size in bytes; of one that cannot be looked at, 0."""
+    with suppress(OSError):
+        return path.stat().st_size
+    return 0
+
+
 def score_batch(batch: Batch) -> list[Done]:
     """Return what came of each file of a batch; one that cannot be scored does not stop the others."""
     folder, names = batch
@@ -196,14 +218,20 @@ def score_batch(batch: Batch) -> list[Done]:
 def _done(path: Path, name: str) -> Done:
     row: dict[str, object] = {"file": name}
     try:
-        data = path.read_bytes()
+        data = _contents(path)
         row |= {"crc32": zlib.crc32(data), "versions": versions()}
-        row |= as_dict(score(read_bytes(data, name)))
+        return name, _line(row | as_dict(score(read_bytes(data, name)))), ""
     except (DexkitError, OSError) as error:
-        row["error"] = str(error)
+        reason = str(error)
     except Exception as error:  # one file that shows a fault of ours must not lose the other thousand
-        row["error"] = f"dexkit failed on this file ({type(error).__name__}: {error}). Please report it."
-    return name, json.dumps(row, ensure_ascii=False, allow_nan=False), str(row.get("error", ""))
+        reason = f"dexkit failed on this file ({type(error).__name__}: {error}). Please report it."
+    return name, _line(row | {"error": reason}), reason
+
+
+def _line(row: Mapping[str, object]) -> Line:
+    """Return a row as JSON; a byte of a name that is no UTF-8 becomes an escape and is read as it was."""
+    text = json.dumps(row, ensure_ascii=False, allow_nan=False)
+    return text.encode(errors="backslashreplace").decode()
 
 
 def here(batches: Sequence[Batch]) -> Iterator[list[Done]]:

@@ -124,7 +124,7 @@ def as_json(result: Result) -> str:
 
 
 def as_dict(result: Result) -> dict[str, object]:
-    """Return the score as plain data: object (a scale counts as a coaster), measures, events, notes."""
+    """Return the score as plain data; a scale counts as a coaster, and a damaged file as recovered."""
     kind = result.recording.object_kind
     return {
         "object": "coaster" if kind == "weight" else kind,
@@ -150,4 +150,5 @@ def as_dict(result: Result) -> dict[str, object]:
             for kind, channel, _, t_s, t_known_s, quality in result.scored.events.tolist()
         ],
         "notes": list(result.notes),
+        "recovered": result.recovered,
     }

@@ -94,6 +94,16 @@ def test_a_page_replaces_a_page_and_nothing_else(buttons_file, tmp_path):
         assert dexkit("score", recording, "--page", page).returncode == 0
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_a_name_that_is_no_utf8_has_a_page_too(buttons_file, tmp_path):
+    strange, page = tmp_path / os.fsdecode(b"caf\xe9.mcap"), tmp_path / "page.html"
+    strange.write_bytes(buttons_file.read_bytes())
+    command = [sys.executable, "-m", "dexkit", "score", strange, "--page", page]
+    run = subprocess.run(command, capture_output=True, timeout=60)  # what it prints may be no UTF-8 either
+    assert run.returncode == 0, run.stderr
+    assert "caf" in page.read_text(encoding="utf-8")
+
+
 def bad_files(folder):
     """Yield a name, a path that cannot be scored, and a word that its message must hold."""
     good = folder / "good.mcap"

@@ -96,7 +96,7 @@ def _write(path: Path, text: str) -> None:
             f"{path} is no page of dexkit and would be lost. Probably another name was meant. Name a new "
             "file, or move this one away."
         )
-    write_whole(path, text)
+    write_whole(path, text.encode(errors="backslashreplace"))  # the recording's name may be no UTF-8
 
 
 def _begins_as_page(path: Path) -> bool:

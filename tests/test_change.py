@@ -16,7 +16,7 @@ from dexkit.errors import InputError
 from dexkit.score.change import NoChange, Rule, TimedTrial, WhyNot, Word, compare, trend, trends
 from dexkit.score.evidence import Status
 from dexkit.score.student import t_cdf, t_quantile
-from dexkit.score.thresholds import PAIRS, choose, thresholds
+from dexkit.score.thresholds import PAIRS, choose, known_conditions, thresholds
 from tests.change_world import KINDS, days_that_differ, suite
 
 PAGE = (Path(__file__).parent / "data" / "norm_tables.md").read_text(encoding="utf-8")
@@ -91,8 +91,8 @@ def test_blocked_values_have_a_reason_and_are_never_chosen():
         ("ms", ("non_dominant",), "hervault_non_dominant"),
         ("parkinson", ("dominant",), "earhart_dominant"),
         ("charcot_marie_tooth", ("dominant",), "cmt"),
-        ("arsacs", ("right", "dominant"), "floor"),
         ("", ("dominant",), "floor"),
+        ("Healthy", ("dominant",), "floor"),
         ("", ("non_dominant",), "floor_non_dominant"),
         ("", (), "floor_non_dominant"),
     ],
@@ -102,6 +102,48 @@ def test_the_value_of_the_condition_is_used_and_named(condition, sides, id_):
     assert found.threshold.id == id_
     assert found.rule is (Rule.PUBLISHED if ROWS[id_].condition else Rule.FLOOR)
     assert found.threshold.citation
+
+
+@pytest.mark.parametrize(
+    ("condition", "written"),
+    [
+        ("stroke", "Stroke|STROKE | stroke|CVA|Apoplexy|Schlaganfall|stroke, left|Stroke (2019)|apoplex"),
+        ("ms", "MS|Multiple Sclerosis|multiple sklerose|MS, secondary progressive|multiple-sclerosis"),
+        ("parkinson", "Parkinson|parkinson |Parkinson's disease|PD|Morbus Parkinson|parkinsons"),
+        ("charcot_marie_tooth", "Charcot-Marie-Tooth|CMT|Charcot Marie Tooth disease"),
+        ("", " |healthy|Gesund"),
+    ],
+)
+@pytest.mark.parametrize("sides", [(), ("affected", "non_dominant"), ("less_affected", "dominant")])
+def test_a_condition_is_known_however_it_is_written(condition, written, sides):
+    asked = {"earlier": trials(30.0), "later": trials(31.0, after=7), "test": "nhpt", "sides": sides}
+    for word in written.split("|"):
+        assert compare(condition=word, **asked) == compare(condition=condition, **asked), word
+
+
+def test_every_condition_with_a_value_is_known_and_no_other():
+    valued = {row.condition for row in thresholds() if row.condition and row.status.usable}
+    assert set(known_conditions()) == valued
+
+
+@settings(deadline=None)
+@given(
+    written=st.sampled_from(
+        ["arsacs", "hemiparesis", "no stroke", "MS, stroke", "healthy until a stroke", "msa"]
+    ),
+    sides=st.sampled_from([(), *((word,) for pair in PAIRS for word in pair), ("less_affected", "dominant")]),
+    earlier_s=st.floats(5.0, 200.0),
+    later_s=st.floats(5.0, 200.0),
+)
+def test_an_unknown_word_claims_no_change_that_a_known_one_would_not(written, sides, earlier_s, later_s):
+    asked = {"earlier": trials(earlier_s), "later": trials(later_s, after=7), "test": "nhpt"}
+    found = compare(condition=written, sides=sides, **asked)
+    assert found.rule is Rule.UNKNOWN
+    for condition, known_sides in product(("", *known_conditions()), (sides, ())):
+        known = compare(condition=condition, sides=known_sides, **asked)
+        assert found.band_s[0] <= known.band_s[0] and known.band_s[1] <= found.band_s[1]
+    low_s, high_s = ROWS["chen_affected"].band_s(found.earlier_s)  # the largest percentage
+    assert found.band_s[0] <= low_s and high_s <= found.band_s[1]
 
 
 def test_percent_becomes_a_factor_of_log_time():

@@ -163,6 +163,14 @@ def test_the_team_reads_numbers_sources_and_cautions():
     assert "2026-01-12 to 2026-02-16" in own  # the first day is left out
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_condition_that_is_not_known_is_said_with_those_that_are(language):
+    found = compare(trials(40), trials(1, 41)[1:], test="nhpt", condition="hemiparesis")
+    text = " ".join(read(Result("X", "left", 41.0, change=found), Audience.TEAM, language))
+    assert "charcot marie tooth, ms, parkinson, stroke" in text
+    assert "54 %" in text and "Chen 2009" in text
+
+
 def test_german_numbers_have_a_comma():
     first, *_ = read(Result("X", "left", 26.04), Audience.PERSON, "de")
     assert first == "Sie haben mit der linken Hand 26,0 Sekunden gebraucht."

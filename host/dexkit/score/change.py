@@ -46,6 +46,7 @@ class Rule(StrEnum):
     PERSONAL = "rule_personal"
     PUBLISHED = "rule_published"
     FLOOR = "rule_floor"
+    UNKNOWN = "rule_unknown"
 
 
 class WhyNot(StrEnum):
@@ -233,7 +234,7 @@ def compare(
     test
         What the published values are looked up by: ``nhpt``, ...
     condition
-        As in thresholds.csv: ``stroke``, ``ms``, ...; empty where unknown.
+        As noted of the person, see `dexkit.score.thresholds.condition_of`; empty where nothing is.
     sides
         What is known of the hand: ``affected`` or ``less_affected``, ``dominant`` or ``non_dominant``.
 
@@ -342,6 +343,8 @@ def _judge(
     if chosen is None:
         return NoChange(WhyNot.NO_VALUE)
     rule = Rule.PUBLISHED if chosen.threshold.condition else Rule.FLOOR
+    if not chosen.known:
+        rule = Rule.UNKNOWN
     return Change(
         _word(later_s, chosen.band_s),
         rule,

@@ -13,6 +13,7 @@ from dexkit.errors import InputError
 from dexkit.score.change import ENOUGH, Change, NoChange, Rule, Trend
 from dexkit.score.norms import Compared, NoNorm
 from dexkit.score.reliability import Reliability
+from dexkit.score.thresholds import known_conditions
 
 #: The language that all others are held against.
 FIRST_LANGUAGE = "en"
@@ -320,6 +321,7 @@ class _Team(_Person):
                     people=value.people or "?",
                     citation=value.citation,
                     status=self.told["status"][value.status.value],
+                    known=", ".join(known_conditions()).replace("_", " "),
                 )
             )
         return [*sentences, self.own["widened"]] if change.widened else sentences

@@ -1,8 +1,9 @@
 """Published values of change: how far two results must differ, in whom it was read, how one is chosen."""
 
 import math
+import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from dexkit.score.evidence import Status, rows_of
@@ -116,6 +117,47 @@ def thresholds() -> tuple[Threshold, ...]:
     )
 
 
+@cache
+def _words() -> dict[str, str]:
+    """Return the condition of each word of conditions.csv; empty for people who have none."""
+    return {row["word"]: row["condition"] for row in rows_of("conditions.csv")}
+
+
+def known_conditions() -> tuple[str, ...]:
+    """Return the conditions that a value was published for, in the order of the alphabet.
+
+    Raises
+    ------
+    InputError
+        When conditions.csv is missing or damaged.
+    """
+    return tuple(sorted({condition for condition in _words().values() if condition}))
+
+
+def condition_of(written: str) -> str | None:
+    """Return which condition somebody has written down; empty for none, None where it is not known.
+
+    Neither case nor signs matter, and more may follow: ``Stroke, left`` is ``stroke``. A text that names two
+    conditions is not known, nor is one that begins with another word: ``no stroke``.
+
+    Parameters
+    ----------
+    written
+        As noted, in any of the words of conditions.csv.
+
+    Raises
+    ------
+    InputError
+        As `known_conditions`.
+    """
+    words, text = _words(), re.sub(r"[\W_]+", " ", written.casefold()).strip()
+    if not text or text in words:
+        return words.get(text, "")
+    named = {condition for word, condition in words.items() if condition and f" {word} " in f" {text} "}
+    begins = any(text.startswith(f"{word} ") for word, condition in words.items() if condition)
+    return named.pop() if begins and len(named) == 1 else None
+
+
 @dataclass(frozen=True)
 class Chosen:
     """The value that a comparison uses, and its band.
@@ -129,11 +171,14 @@ class Chosen:
     widened
         Whether the band was widened to the floor's: in every disease where it was looked at the error grows
         with the time, so that a value in seconds promises too much of slow people.
+    known
+        Whether the condition is a known one; else the band is the widest of all of them.
     """
 
     threshold: Threshold
     band_s: tuple[float, float]
     widened: bool
+    known: bool = True
 
 
 def choose(
@@ -141,22 +186,28 @@ def choose(
 ) -> Chosen | None:
     """Return the value for a comparison: percent before seconds, then the widest band; None without any.
 
-    The widest, so that no claim rests on the luckiest study.
+    The widest, so that no claim rests on the luckiest study. A condition that is not known might be any: it
+    takes the widest band of all that are.
 
     Parameters
     ----------
-    test, mode, condition, sides
+    test, mode, sides
         As in `Threshold.holds_for`.
+    condition
+        As in `condition_of`.
     reference_s, later_s
         The two times, in seconds.
     """
+    known = condition_of(condition)
+    if known is None:
+        return _widest_of_all(test, mode, sides, reference_s, later_s)
     longest_s = max(reference_s, later_s)
     floor = _widest([row for row in thresholds() if row.holds_for(test, mode, "", sides)], reference_s)
     own = [
         row
         for row in thresholds()
-        if condition
-        and row.holds_for(test, mode, condition, sides)
+        if known
+        and row.holds_for(test, mode, known, sides)
         and (row.below_s is None or longest_s < row.below_s)
     ]
     best = _widest([row for row in own if row.unit == "percent"] or own, reference_s) or floor
@@ -168,6 +219,24 @@ def choose(
     floor_low_s, floor_high_s = floor.band_s(reference_s)
     band_s = min(low_s, floor_low_s), max(high_s, floor_high_s)
     return Chosen(best, band_s, band_s != (low_s, high_s))
+
+
+def _widest_of_all(
+    test: str, mode: str, sides: Collection[str], reference_s: float, later_s: float
+) -> Chosen | None:
+    """Return the widest band of all known conditions, of this hand and of any."""
+    found = [
+        chosen
+        for condition in known_conditions()
+        for hand in (sides, ())
+        if (chosen := choose(test, mode, condition, hand, reference_s, later_s)) is not None
+    ]
+    if not found:
+        return None
+    # Of very short times one value may reach further down and another further up.
+    bands_s = [chosen.band_s for chosen in found]
+    band_s = min(low_s for low_s, _ in bands_s), max(high_s for _, high_s in bands_s)
+    return replace(max(found, key=lambda chosen: chosen.band_s[1]), band_s=band_s, known=False)
 
 
 def _widest(rows: Sequence[Threshold], reference_s: float) -> Threshold | None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dexkit.assess import Mark, Score, Seat, Trial, judge, load_profile
-from dexkit.assess.keeping import Earlier, Patient
+from dexkit.assess.keeping import Earlier, InFolder, Patient
 from dexkit.assess.note import note
 from dexkit.assess.profile import profile_ids
 from dexkit.assess.series import Hands
@@ -146,6 +146,19 @@ def test_an_earlier_trial_whose_day_is_still_to_come_is_left_out_and_that_is_sai
     told = note(PROFILE, WOMAN, done, Kept((-400, 7.0), (3, 58.0)), words)
     assert sentence not in without and told.count(sentence) == 1
     assert told.replace(sentence + "\n", "") == without
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        ("en", "Change: not said. Without records earlier trials are not known."),
+        ("de", "Veränderung: keine Aussage. Ohne Akten sind frühere Durchgänge nicht bekannt."),
+    ],
+)
+def test_without_records_nobody_knows_whether_a_trial_is_the_first(tmp_path, language, sentence):
+    told = note(PROFILE, WOMAN, [Done(TRIAL, META)], InFolder(tmp_path, WOMAN), load_words(language))
+    assert sentence in told.splitlines()
+    assert "first." not in told and "erste Mal" not in told
 
 
 def test_a_trial_that_does_not_count_has_no_result():

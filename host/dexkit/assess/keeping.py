@@ -62,8 +62,8 @@ class Keeping(Protocol):
         """Keep another outcome beside an earlier one, and why; return what it is kept as."""
         ...
 
-    def earlier(self, profile_id: str, hand: str, mode: str) -> tuple[Earlier, ...]:
-        """Return the person's trials from before this test that count, the oldest first."""
+    def earlier(self, profile_id: str, hand: str, mode: str) -> tuple[Earlier, ...] | None:
+        """Return the person's trials from before this test that count, oldest first; None: not known."""
         ...
 
 
@@ -108,9 +108,8 @@ class InFolder:
             number += 1
         return self._write(path, trial, started_at, before.name, reason)
 
-    def earlier(self, profile_id: str, hand: str, mode: str) -> tuple[Earlier, ...]:
-        """Return nothing: a folder is one test."""
-        return ()
+    def earlier(self, profile_id: str, hand: str, mode: str) -> None:
+        """Return that nobody knows: a folder is one test."""
 
     def write_note(self, text: str) -> None:
         """Write the text for the record beside the trials."""

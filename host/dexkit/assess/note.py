@@ -180,7 +180,7 @@ class _Note:
         lines += read(said, Audience.TEAM, self.words.code)[1:]
         if any(isinstance(each, norms.Compared) for each in said.norms):
             lines.append(self.word("age_note"))
-        if any(each.at.astimezone().date() > self._day() for each in self._earlier(hand)):
+        if any(each.at.astimezone().date() > self._day() for each in self._earlier(hand) or ()):
             lines.append(self.word("still_to_come"))
         return lines
 
@@ -223,21 +223,23 @@ class _Note:
                 break
         return found
 
-    def _earlier(self, hand: str) -> list[Earlier]:
+    def _earlier(self, hand: str) -> list[Earlier] | None:
         """Return a hand's earlier times by their days: what a crash left may be kept after later ones."""
         found = self.keeping.earlier(self.profile.id, hand, self.profile.mode)
+        if found is None:
+            return None
         return sorted((each for each in found if each.unit == "s"), key=lambda each: each.at)
 
     def _change(self, hand: str) -> change.Change | change.NoChange:
         """Return the word of the comparison with the person's earlier trials."""
-        profile, today = self.profile, self._day()
+        profile, today, earlier = self.profile, self._day(), self._earlier(hand)
+        if earlier is None:
+            return change.NoChange(change.WhyNot.NOT_KNOWN)
 
         def timed(value: float, at: datetime) -> change.TimedTrial:
             return change.TimedTrial(value, at.astimezone().date(), profile.id, profile.mode, hand)
 
-        before = [
-            timed(each.value, each.at) for each in self._earlier(hand) if each.at.astimezone().date() <= today
-        ]
+        before = [timed(each.value, each.at) for each in earlier if each.at.astimezone().date() <= today]
         counted = counting(profile, self.trials, hand)
         now = [
             timed(done.trial.time_s, done.started_at)

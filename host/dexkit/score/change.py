@@ -53,6 +53,7 @@ class WhyNot(StrEnum):
     """Why nothing is said of a change; the words for each are in words/<language>.toml."""
 
     FIRST = "change_first"
+    NOT_KNOWN = "change_not_known"
     NO_VALUE = "change_no_value"
 
 

@@ -13,12 +13,15 @@ from pathlib import Path
 
 import pytest
 
+from dexkit import cli_test
 from dexkit.assess import Trial
 from dexkit.assess.again import judged
 from dexkit.assess.profile import PROFILES
 from dexkit.assess.screen import Screen
 from dexkit.assess.speech import Speech
 from dexkit.assess.terminal import Terminal
+from dexkit.cli import main
+from dexkit.link.ports import Plug
 from dexkit.recording import Losses, read, write
 from dexkit.sim import make_scene
 
@@ -172,6 +175,33 @@ def test_what_only_a_therapist_can_know_stays_open_without_one(tmp_path):
     assert done.returncode == 3
     assert "Needs the therapist's word before it counts." in done.stdout
     assert "No trial counts." in done.stdout
+
+
+class InTurn(list):
+    """Ports of which each recording finds the next."""
+
+    def __iter__(self):
+        return iter([self.pop(0)])
+
+
+def test_an_open_question_of_a_practice_needs_nobodys_word(tmp_path, monkeypatch, capsys):
+    ports = InTurn()
+    for name, script in (("practice", {"returned_on_table": 3}), ("trial", None)):
+        write(tmp_path / f"{name}.mcap", make_scene("pegboard", "healthy", 3, script=script).recording())
+        ports.append(Plug(f"replay:{tmp_path / name}.mcap?speed=fast"))
+    monkeypatch.setattr(cli_test, "boards_for", lambda profile, plugs: ports)
+    words = ["--person", "P7", "--dominant", "right", "--no-store", "--hand", "right", "--auto"]
+    words += ["--port", "replay:", "--out", str(tmp_path / "out")]
+    monkeypatch.setattr(sys, "argv", ["dexkit", "test", "nhpt", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert [str(trial.verdict) for trial in trials_in(tmp_path / "out")] == ["ask", "valid"]
+    assert not ended.value.code
+    told = capsys.readouterr()
+    assert "needs" not in (told.out + told.err).lower()
+    (practice,) = (tmp_path / "out").glob("*practice*.mcap")
+    said = dexkit("judge", practice).stdout
+    assert "For practice" in said and "word" not in said.lower() and "count" not in said.lower()
 
 
 def test_all_tests_are_listed():

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dexkit.assess import Mark, Score, Seat, Trial, judge, load_profile
+from dexkit.assess import Mark, Score, Seat, Trial, Verdict, judge, load_profile
 from dexkit.assess.keeping import Earlier, InFolder, Patient
 from dexkit.assess.note import note
 from dexkit.assess.profile import profile_ids
@@ -179,6 +179,30 @@ def test_an_open_question_is_said():
     told = text(trial_of(PROFILE, script={"returned_on_table": 3}))
     assert "Needs the therapist's word before it counts." in told
     assert "No trial counts." in told
+
+
+@pytest.mark.parametrize("language", languages())
+def test_of_a_practice_is_said_what_was_seen_and_neither_verdict_nor_open_word(language):
+    words = load_words(language)
+    disturbed = trial_of(PROFILE, marks=(Mark("pause", 6.0),), practice=True)
+    missed = trial_of(PROFILE, script={"returned_on_table": 3}, practice=True)
+    assert [str(trial.verdict) for trial in (disturbed, missed)] == ["annulled", "ask"]
+    told = text(trial_of(PROFILE, practice=True), disturbed, missed, language=language).split("\n\n")[1]
+    assert told.count(words["steps.practice"]) == 3
+    for said in (words["note.open"], *(words[f"verdicts.{verdict}"] for verdict in Verdict)):
+        assert said not in told
+    for seen in ("interrupted", "return_missed"):
+        assert words[f"rules.{seen}.name"] in told
+
+
+def test_a_practice_has_no_grade():
+    profile, seat = load_profile("buttons_sollerman"), Seat("right", practice=True)
+    grade = Score("trial.grade", None, "grade", 1, "Not answered yet: difficulty, grip, other_hand.")
+    slips = Score("buttons.slips", 2.0, "slips", 1)
+    trial = Trial(profile.id, 1, "button_board", profile.mode, seat, "go", 0.5, 1.0, scores=(grade, slips))
+    assert "Grade" in text(replace(trial, seat=Seat("right")), profile=profile)
+    told = text(trial, profile=profile)
+    assert "Grade" not in told and "Slips: 2" in told
 
 
 @pytest.mark.parametrize("language", languages())

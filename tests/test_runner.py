@@ -184,6 +184,23 @@ def test_a_question_stays_open_until_it_is_answered(sitting):
     assert [ruling.rule for ruling in runner.trials[0].rulings][:1] == ["return_missed"]
 
 
+def test_after_a_practice_nothing_is_asked_and_nothing_is_left_open(sitting):
+    odd, good = scene("pegboard", "healthy", 3, mistake="returned_on_table"), scene("pegboard", "healthy", 3)
+    runner = sitting("nhpt_mathiowetz", [odd, good])
+    assert [str(trial.verdict) for trial in runner.trials] == ["ask", "valid"]
+    assert [trial.is_open for trial in runner.trials] == [False, False]
+    of_practice = [each for each in sitting.therapist.shown if WORDS["steps.practice"] in each.heading]
+    result = next(each for each in of_practice if each.stage == "result")
+    assert result.lines == (f"right hand, For practice: {runner.trials[0].time_s:.2f} s.",)
+    assert WORDS["keys.leave_open"] not in [key.word for key in result.keys]
+    verdicts = [WORDS[f"verdicts.{verdict}"] for verdict in Verdict]
+    for screen in of_practice:
+        assert not screen.question
+        assert not any(verdict in line for verdict in verdicts for line in screen.rulings)
+    missed = WORDS["rules.return_missed.name"]
+    assert any(missed in line for line in result.rulings)
+
+
 def test_an_override_keeps_both_rulings_and_the_reason(sitting):
     runner = sitting(
         "nhpt_mathiowetz",

@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, urlsplit
 import numpy as np
 
 from dexkit.assess import Trial, load_profile
-from dexkit.assess.screens import ruling_in_words, trial_in_words
+from dexkit.assess.screens import rulings_in_words, trial_in_words
 from dexkit.assess.words import load_words
 from dexkit.cli_test import SHORT
 from dexkit.demo_tests import demo_boards
@@ -124,7 +124,7 @@ def too_far(off):
 def judged_again(done):
     """Return what `dexkit judge` says of a trial's recording, and what was kept of it, as lines."""
     words, trial = load_words("en"), done.trial
-    kept = [trial_in_words(words, trial), *(f"  {ruling_in_words(words, each)}" for each in trial.rulings)]
+    kept = [trial_in_words(words, trial), *(f"  {ruling}" for ruling in rulings_in_words(words, trial))]
     return dexkit("judge", done.recording).splitlines(), kept
 
 

@@ -10,14 +10,14 @@ from typing import Annotated
 import typer
 
 from dexkit import cli_records
-from dexkit.assess import Profile, Verdict, load_profile, profile_ids
+from dexkit.assess import Profile, load_profile, profile_ids
 from dexkit.assess.again import judged_in_turn
 from dexkit.assess.boards import boards_for
 from dexkit.assess.in_records import InRecords, patient_of
 from dexkit.assess.keeping import InFolder, Keeping, Patient
 from dexkit.assess.note import SIMULATED, note
 from dexkit.assess.runner import Boards, Runner
-from dexkit.assess.screens import ruling_in_words, trial_in_words
+from dexkit.assess.screens import rulings_in_words, trial_in_words
 from dexkit.assess.series import Hands, in_order
 from dexkit.assess.speech import Speech
 from dexkit.assess.terminal import Lines, PictureFile, Terminal
@@ -101,7 +101,7 @@ def run_test(
     if isinstance(keeping, InFolder):
         keeping.write_note(text)
         print(folder, file=sys.stderr)
-    if runner.left_out or any(trial.verdict is Verdict.ASK for trial in runner.trials):
+    if runner.left_out or any(trial.is_open for trial in runner.trials):
         raise typer.Exit(3)
 
 
@@ -121,8 +121,8 @@ def judge_recordings(
     recordings = {str(file): read(file) for file in files}
     for trial in judged_in_turn(recordings):
         print(trial_in_words(words, trial))
-        for ruling in trial.rulings:
-            print(f"  {ruling_in_words(words, ruling)}")
+        for ruling in rulings_in_words(words, trial):
+            print(f"  {ruling}")
     broken = {name: each.losses for name, each in recordings.items() if each.losses.recovered}
     for name, losses in broken.items():
         print(f"{name}: {' '.join(line.strip() for line in losses_in_words(losses))}", file=sys.stderr)

@@ -6,9 +6,9 @@ from typing import Protocol
 
 from dexkit.assess.keeping import Earlier, Keeping, Patient
 from dexkit.assess.profile import Profile
-from dexkit.assess.screens import ruling_in_words, seat_in_words, time_in_words
+from dexkit.assess.screens import rulings_in_words, seat_in_words, time_in_words
 from dexkit.assess.series import both_hands, counting, ftm14_class, hand_result
-from dexkit.assess.trial import By, Score, Trial, Verdict
+from dexkit.assess.trial import By, Score, Trial
 from dexkit.assess.words import Words
 from dexkit.score import change, norms
 from dexkit.score.measure import REGISTRY
@@ -107,8 +107,8 @@ class _Note:
         return ", ".join(self.word(each) for each in role.split())
 
     def _trial(self, trial: Trial) -> list[str]:
-        """Return a trial with its splits, verdict and rulings."""
-        words = self.words
+        """Return a trial with its splits, verdict and rulings; a practice has neither verdict nor grade."""
+        words, practice = self.words, trial.seat.practice
         line = f"- {seat_in_words(words, trial)}: {time_in_words(words, trial)}"
         start_s = trial.go_s if trial.start_s is None else trial.start_s
         splits = [
@@ -116,13 +116,14 @@ class _Note:
         ]
         if splits:
             line += f" ({', '.join(splits)})"
-        line += f". {words[f'verdicts.{trial.verdict}']}."
+        line += "." if practice else f". {words[f'verdicts.{trial.verdict}']}."
         if trial.stop_by is By.THERAPIST:
             line += f" {self.word('stop_by_therapist')}."
-        others = [score for score in trial.scores if score.measure != "trial.time_s"]
+        unsaid = ("trial.time_s", "trial.grade") if practice else ("trial.time_s",)
+        others = [score for score in trial.scores if score.measure not in unsaid]
         scores = [self._named(score) for score in others]
-        rulings = [f"    {ruling_in_words(words, ruling)}" for ruling in trial.rulings]
-        extra = [f"    {self.word('open')}"] if trial.verdict is Verdict.ASK else []
+        rulings = [f"    {ruling}" for ruling in rulings_in_words(words, trial)]
+        extra = [f"    {self.word('open')}"] if trial.is_open else []
         return [line, *([f"    {'; '.join(scores)}"] if scores else []), *rulings, *extra]
 
     def _split(self, name: str) -> str:

@@ -7,7 +7,7 @@ from dexkit.assess.live_trial import KEY_MARKS, PEG_KEYS
 from dexkit.assess.profile import Profile
 from dexkit.assess.referee import Question, State
 from dexkit.assess.screen import Key, Screen
-from dexkit.assess.trial import By, Ruling, Seat, Trial, Verdict
+from dexkit.assess.trial import By, Ruling, Seat, Trial
 from dexkit.assess.words import Words
 from dexkit.score.measure import Mark as Trust
 
@@ -72,13 +72,13 @@ class Screens:
             screen,
             clock_s=state.clock_s,
             counts=tuple((words[f"counts.{name}"], number) for name, number in state.counts.items()),
-            rulings=tuple(ruling_in_words(words, ruling) for ruling in state.rulings),
+            rulings=tuple(ruling_in_words(words, ruling, seat.practice) for ruling in state.rulings),
         )
-        return self._asking(screen, state.questions[0] if state.questions else None)
+        return self._asking(screen, state.questions[0] if state.questions and not seat.practice else None)
 
     def result(self, trial: Trial, question: Question | None, *, undoable: bool) -> Screen:
         """Return what is shown after a trial; undoable says whether there is a word to take back."""
-        on = "leave_open" if trial.verdict is Verdict.ASK else "next"
+        on = "leave_open" if trial.is_open else "next"
         screen = self._of(
             trial.seat,
             "result",
@@ -89,8 +89,8 @@ class Screens:
                 [("space", on), ("o", "override"), *([("u", "undo")] if undoable else []), ("q", "quit")]
             ),
         )
-        rulings = tuple(ruling_in_words(self.words, ruling) for ruling in trial.rulings)
-        return self._asking(replace(screen, clock_s=trial.time_s, rulings=rulings), question)
+        screen = replace(screen, clock_s=trial.time_s, rulings=rulings_in_words(self.words, trial))
+        return self._asking(screen, question)
 
     def choose(self, seat: Seat, question: str, choices: Sequence[str]) -> Screen:
         """Return a screen on which one of several is chosen by its number."""
@@ -155,18 +155,24 @@ class Screens:
         return tuple(Key(key, text.get(f"marks.{name}") or self.words[f"keys.{name}"]) for key, name in names)
 
 
-def ruling_in_words(words: Words, ruling: Ruling) -> str:
-    """Return one ruling as a line."""
+def ruling_in_words(words: Words, ruling: Ruling, practice: bool = False) -> str:
+    """Return one ruling as a line; of a practice what was seen alone, for it never counts."""
     detail = words.text.get(f"rules.{ruling.rule}.answers.{ruling.reason}", ruling.reason)
     what = words[f"rules.{ruling.rule}.name"] + (f" ({detail})" if detail else "")
     by = f", {words['runner.by_therapist']}" if ruling.by is By.THERAPIST else ""
-    return f"{ruling.t_s:.1f} s  {what}: {words[f'verdicts.{ruling.verdict}']}{by}"
+    verdict = "" if practice else f": {words[f'verdicts.{ruling.verdict}']}"
+    return f"{ruling.t_s:.1f} s  {what}{verdict}{by}"
+
+
+def rulings_in_words(words: Words, trial: Trial) -> tuple[str, ...]:
+    """Return each ruling of a finished trial as a line."""
+    return tuple(ruling_in_words(words, ruling, trial.seat.practice) for ruling in trial.rulings)
 
 
 def trial_in_words(words: Words, trial: Trial) -> str:
-    """Return one finished trial as a line: which, its time, its verdict."""
-    which, time = seat_in_words(words, trial), time_in_words(words, trial)
-    return f"{which}: {time}. {words[f'verdicts.{trial.verdict}']}"
+    """Return one finished trial as a line: which, its time, its verdict; a practice has none."""
+    told = f"{seat_in_words(words, trial)}: {time_in_words(words, trial)}."
+    return told if trial.seat.practice else f"{told} {words[f'verdicts.{trial.verdict}']}"
 
 
 def seat_in_words(words: Words, trial: Trial) -> str:

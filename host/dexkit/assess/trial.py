@@ -243,6 +243,11 @@ class Trial:
         """The score that stands for the trial."""
         return self.scores[0] if self.scores else None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it needs the therapist's word before it counts; a practice never counts."""
+        return self.verdict is Verdict.ASK and not self.seat.practice
+
     def score(self, measure: str) -> Score | None:
         """Return a score by its id, None where the trial has none such."""
         return next((score for score in self.scores if score.measure == measure), None)

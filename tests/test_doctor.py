@@ -94,6 +94,15 @@ def test_who_holds_a_port_is_seen_by_whatever_link_it_is_named(tmp_path):
     assert finding.light.measured == "minicom (process 400) holds it"
 
 
+def test_names_that_are_cut_and_lines_of_another_kind_end_nothing(tmp_path):
+    computer = Computer(tmp_path, holder="kalibriermess-", may_read=False, may_write=False)
+    (tmp_path / "proc/400/comm").write_bytes("kalibriermess-ä\n".encode()[:-2] + b"\n")  # 15 bytes are kept
+    (tmp_path / "etc/group").write_bytes("\n+\n+:::\nbüro:x:7:\ndialout:x:20:ada\n".encode("latin-1"))
+    permission, holder = bad(computer)
+    assert "log out and in again" in permission.light.remedy
+    assert "kalibriermess-" in holder.light.measured
+
+
 def test_what_lies_above_the_folder_is_never_taken_over(tmp_path):
     folder = tmp_path / "theirs" / "config" / "dexkit"
     folder.parent.parent.mkdir()

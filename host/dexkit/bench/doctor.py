@@ -180,10 +180,10 @@ def _permission(machine: Machine, url: str, path: Path) -> Iterator[Finding]:
 
 def _members(machine: Machine, group: str) -> list[str]:
     with suppress(OSError):
-        for line in (machine.root / "etc/group").read_text(encoding="utf-8").splitlines():
-            name, *_, members = line.split(":")
-            if name == group:
-                return members.split(",")
+        for line in (machine.root / "etc/group").read_text(encoding="utf-8", errors="replace").splitlines():
+            fields = line.split(":")
+            if len(fields) == 4 and fields[0] == group:  # others are blank, or lead to a directory service
+                return fields[3].split(",")
     return []
 
 
@@ -191,8 +191,9 @@ def _processes(machine: Machine) -> Iterator[tuple[int, str]]:
     with suppress(OSError):
         for entry in (machine.root / "proc").iterdir():
             if entry.name.isdigit():
-                with suppress(OSError):
-                    yield int(entry.name), (entry / "comm").read_text(encoding="utf-8").strip()
+                with suppress(OSError):  # the kernel cuts a name after 15 bytes, also within a letter
+                    name = (entry / "comm").read_text(encoding="utf-8", errors="replace").strip()
+                    yield int(entry.name), name
 
 
 def _holders(machine: Machine) -> dict[str, list[tuple[int, str]]]:

@@ -274,6 +274,24 @@ def test_no_certificate_stands_on_what_cannot_be(name, value):
         Circumstances(**{name: value})
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("latitude_deg", value) for value in (-90.1, 523.0)),
+        *(("altitude_m", value) for value in (-501.0, 9001.0)),
+        *(("temperature_c", value) for value in (-20.1, 2000.0)),
+    ],
+)
+def test_no_certificate_stands_on_a_place_or_a_room_that_is_none(name, value):
+    with pytest.raises(InputError, match=f"{name.partition('_')[0]} of {value:g} cannot be.*mistyped"):
+        Circumstances(**{name: value})
+
+
+def test_poles_mines_and_cold_rooms_are_places():
+    Circumstances(temperature_c=-20.0, latitude_deg=-90.0, altitude_m=-500.0)
+    Circumstances(temperature_c=60.0, latitude_deg=90.0, altitude_m=9000.0)
+
+
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (160, 50)])
 @pytest.mark.parametrize("kind", OBJECT_ID)
 def test_every_step_fits_in_the_terminal(kind, width, height):

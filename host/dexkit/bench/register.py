@@ -1,7 +1,6 @@
 """The register of calibrations on a computer: a certificate each, with all that it stands on."""
 
 import json
-import math
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -20,6 +19,12 @@ from dexkit.recording.calibration import keep, known
 from dexkit.whole_file import write_whole
 
 Facts = dict[str, Any]
+#: What an operator can have said of a bench: from, to, and in what.
+LIMITS = {
+    "temperature_c": (-20.0, 60.0, "degrees Celsius"),
+    "latitude_deg": (-90.0, 90.0, "degrees"),
+    "altitude_m": (-500.0, 9000.0, "m"),
+}
 
 
 @dataclass(frozen=True)
@@ -48,12 +53,12 @@ class Circumstances:
     simulated: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("temperature_c", "latitude_deg", "altitude_m"):
+        for name, (least, most, unit) in LIMITS.items():
             value = getattr(self, name)
-            if value is not None and not math.isfinite(value):
+            if value is not None and not least <= value <= most:
                 raise InputError(
-                    f"The {name.partition('_')[0]} of {value} cannot be; probably it is mistyped. "
-                    "Correct it, or leave it out."
+                    f"The {name.partition('_')[0]} of {value:g} cannot be: {least:g} to {most:g} {unit} can. "
+                    "Probably it is mistyped. Correct it, or leave it out."
                 )
 
 

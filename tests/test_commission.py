@@ -177,6 +177,22 @@ def test_an_old_micropython_is_replaced_by_way_of_boot_mode(socket, image, capsy
     assert "never told" in said  # the new one was reached, and asks what it is in
 
 
+def test_what_counts_only_in_boot_mode_is_said_on_a_running_board(socket, image, capsys):
+    flashed(socket, a=build(compiled=False))
+    assert command("--object", "coaster", "--uf2", image, "--board", "pico_w") == 0  # the same command again
+    said = capsys.readouterr()
+    assert "--uf2 and --board were not used" in said.err and "BOOTSEL" in said.err
+    assert command("--object", "coaster") == 0
+    assert "not used" not in capsys.readouterr().err
+
+
+def test_an_image_that_is_not_there_is_said_before_any_board_is_asked(socket, tmp_path, capsys):
+    flashed(socket, a=build(compiled=False))
+    assert command("--uf2", tmp_path / "none.uf2") == 2
+    said = capsys.readouterr().err
+    assert "none.uf2" in said and said.count("\n") == 1
+
+
 def test_what_is_meant_must_be_clear(socket, tmp_path, capsys):
     assert command("--object", "coaster") == 2
     assert "No board is plugged in" in capsys.readouterr().err

@@ -55,6 +55,8 @@ class Wish:
             raise InputError(
                 f"There is no board {self.board!r} in the kit. Known: {', '.join(microcontrollers())}."
             )
+        if self.uf2 is not None and not self.uf2.is_file():
+            raise InputError(f"There is no file {self.uf2}. Probably it is misspelt. Check --uf2.")
 
 
 @dataclass(frozen=True)
@@ -176,6 +178,7 @@ def commission(
         When the board cannot be reached, does not keep what is written, or does not prove itself.
     """
     show, clock = show or Show(), clock or Clock()
+    was_in_boot_mode = isinstance(place, Drive)
     if isinstance(place, Drive):
         place = give_interpreter(place, wish, show, clock)
     with Board(where(place)) as board:
@@ -187,6 +190,11 @@ def commission(
                 "replaced. If nobody needs it any more: --anyway"
             )
         if not found.is_too_old:
+            if not was_in_boot_mode and (wish.uf2 or wish.board != Wish.board):
+                show.say(  # no refusal: the same command heals a board whose cable was pulled later on
+                    f"{place.url}: --uf2 and --board were not used: they count only in boot mode. To replace "
+                    f"its MicroPython, {BOOTSEL}, and say it again without a port."
+                )
             return _install(board, place, found, wish, show)
         before = {drive.folder for drive in boot_drive.drives()}
         board.reset("bootloader")

@@ -11,6 +11,7 @@ from dexkit.bench.history import Entry, alarms, budget, keep, kept
 from dexkit.bench.lights import AMBER, GREEN, GREY, RED, WORDS
 from dexkit.bench.screen import SIGNS, merged, print_selftest
 from dexkit.cli_bench import app
+from dexkit.recording.calibration import folder
 from dexkit.sim.protocol_sim import switch_off
 from tests import faults
 from tests.bench_kit import NOW, Kit
@@ -129,6 +130,39 @@ def test_the_command_writes_for_people_and_machines_and_its_exit_code_says_fault
     assert rate["word"] == "fault"
     assert rate["value"] == pytest.approx(160, abs=2)
     assert (rate["limit"], rate["unit"]) == (320, "Hz")
+
+
+def test_what_cannot_be_kept_is_shown_all_the_same(tmp_path):
+    kit = Kit("coaster", 1)
+    (tmp_path / "config").write_text("a file, where a folder is wanted")
+    file = tmp_path / "a.json"
+    done = CliRunner().invoke(app, ["selftest", kit.url, "--seconds", "6", "--json", str(file)])
+    assert done.exit_code == 0, done.output
+    assert "The coaster is well" in done.output
+    assert "Note: This test was not kept. Cannot write" in " ".join(done.output.split())
+    (said,) = json.loads(file.read_text())
+    assert "was not kept" in said["note"]
+
+
+def test_a_history_that_cannot_be_read_is_said_beside_the_lights():
+    kit = Kit("coaster", 1)
+    path = keep(Entry("2026-11-30T12:00:00Z", kit.uid, "coaster", "0.1.0", None, GREEN))
+    path.unlink()
+    path.mkdir()
+    test = kit.test(6.0)
+    assert {light.check for light in test.lights} >= {"sensor", "rate", "noise"}
+    assert "This test was not kept, nor compared with earlier ones. Cannot read" in test.note
+
+
+@pytest.mark.parametrize("content", [b'{"id": "cut', b"\xff\xfe\x00"])
+def test_a_calibration_whose_file_here_is_damaged_is_a_light_with_the_way_out(content):
+    kit = Kit("coaster", 7, calibrated=True)
+    (path,) = folder().glob("*.json")
+    path.write_bytes(content)
+    light = next(light for light in kit.test(6.0).lights if light.check == "calibration")
+    assert light.colour == AMBER
+    assert str(path) in light.measured and "cannot be read" in light.measured
+    assert "dexkit calibrate --fetch PORT" in light.remedy
 
 
 def test_every_colour_has_a_word_and_a_sign_of_its_own(capsys):

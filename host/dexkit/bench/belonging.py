@@ -132,7 +132,11 @@ def _fits(says: str, states: Mapping[str, str]) -> list[str]:
 
 
 def calibration(
-    hello: Hello, known: Calibration | None, logs: Iterable[str], before: Iterable[str | None]
+    hello: Hello,
+    known: Calibration | None,
+    logs: Iterable[str],
+    before: Iterable[str | None],
+    damage: str = "",
 ) -> Light:
     """Return whether the board uses a calibration of its own.
 
@@ -146,6 +150,8 @@ def calibration(
         Lines that the board said when it started.
     before
         Ids of the calibrations that it had in earlier self-tests.
+    damage
+        What is wrong with this computer's file of it; empty where nothing is.
     """
     foreign = [line for line in logs if "another board" in line]
     again = (
@@ -179,7 +185,9 @@ def calibration(
             "calibration",
             "",
             AMBER,
-            f"{hello.calibration}, which this computer does not know",
+            f"{hello.calibration}: {damage.partition('. Probably')[0]}"
+            if damage
+            else f"{hello.calibration}, which this computer does not know",
             "known here",
             "Take it over from the board: dexkit calibrate --fetch PORT; then true units are judged.",
         )

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from dexkit.bench.rest import Rest, figures
 from dexkit.bench.resting import clock, resting
 from dexkit.bench.standing import ACCEL
 from dexkit.bench.walk import Walk, not_walked
-from dexkit.errors import LinkError
+from dexkit.errors import InputError, LinkError
 from dexkit.hardware import load
 from dexkit.link.connection import Connection
 from dexkit.link.news import Hello
@@ -137,8 +137,6 @@ def selftest(
     ------
     LinkError
         When the board does not answer or is refused.
-    InputError
-        When its history cannot be read or written.
     """
     with attached(plug) as connection:
         logs: list[str] = []
@@ -184,20 +182,21 @@ def _kept(
     walk: Walk | None,
     time: str,
 ) -> SelfTest:
-    """Judge what was taken, compare it with the history, and add it there."""
-    past = kept(minute.hello.uid)
-    lights, found = judged(minute, told, logs, wanted, past.entries, walk)
-    test = SelfTest(plug.url, minute.hello, time, minute.seconds, lights, found, past.words())
-    test = SelfTest(
-        plug.url,
-        minute.hello,
-        time,
-        minute.seconds,
-        (*lights, *alarms(past.entries, test.entry())),
-        found,
-        past.words(),
-    )
-    keep(test.entry())
+    """Judge what was taken, compare it with the history, and add it there; a note says where that fails."""
+    earlier: tuple[Entry, ...] = ()
+    try:
+        past = kept(minute.hello.uid)
+        earlier, note, may_keep = past.entries, past.words(), True
+    except InputError as error:
+        note, may_keep = f"This test was not kept, nor compared with earlier ones. {error}", False
+    lights, found = judged(minute, told, logs, wanted, earlier, walk)
+    test = SelfTest(plug.url, minute.hello, time, minute.seconds, lights, found, note)
+    test = replace(test, lights=(*lights, *alarms(earlier, test.entry())))
+    try:
+        if may_keep:
+            keep(test.entry())
+    except InputError as error:
+        test = replace(test, note=f"{note} This test was not kept. {error}".strip())
     return test
 
 
@@ -227,11 +226,15 @@ def judged(
         What a person walked through; None where nobody did.
     """
     hello = minute.hello
-    calibration = known(hello.calibration)
+    calibration, damage = None, ""
+    try:
+        calibration = known(hello.calibration)
+    except InputError as error:
+        damage = str(error)
     lights = [
         belonging.kind(hello, told, earlier[-1].object_kind if earlier else None, wanted),
         belonging.calibration(
-            hello, calibration, [*logs, *minute.logs], (entry.calibration for entry in earlier)
+            hello, calibration, [*logs, *minute.logs], (entry.calibration for entry in earlier), damage
         ),
         *belonging.sensors(hello, told),
     ]

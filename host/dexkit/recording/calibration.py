@@ -338,11 +338,18 @@ def known(calibration_id: str | None) -> Calibration | None:
     Raises
     ------
     InputError
-        When its file is damaged.
+        When its file is damaged or may not be read.
     """
     if not calibration_id or not calibration_id.isalnum() or len(calibration_id) > LONGEST_ID:
         return None
     path = folder() / f"{calibration_id}.json"
-    if not path.is_file():
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    return Calibration.read(path.read_text(), f"The file {path}")
+    except OSError as error:
+        raise InputError(
+            f"The file {path} cannot be read ({error.strerror}). Probably it belongs to somebody else. "
+            "`dexkit doctor` says what can be done about it."
+        ) from None
+    return Calibration.read(text, f"The file {path}")

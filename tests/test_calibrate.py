@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from dexkit.bench import certificate, register
 from dexkit.bench.calibrate import Calibrator
@@ -21,6 +22,7 @@ from dexkit.bench.on_board import fetch, store
 from dexkit.bench.register import Circumstances
 from dexkit.bench.steps import MASSES, steps_of
 from dexkit.bench.weights import N_PER_G, STANDARD_MS2, weights
+from dexkit.cli_bench import app
 from dexkit.demo_bench import DemoBench
 from dexkit.errors import InputError
 from dexkit.link.ports import Plug
@@ -258,6 +260,41 @@ def test_a_certificate_is_kept_found_and_says_what_it_stands_on(cup_run, tmp_pat
         register.look_up(found["id"])
     with pytest.raises(InputError, match="misspelt"):
         register.look_up("ffff")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("rec.mcap", b"\x89MCAP0\r\n", "NAME.pdf or NAME.html"),
+        ("new.mcap", None, "NAME.pdf or NAME.html"),
+        ("notes.pdf", b"no PDF at all", "is there, and is no certificate"),
+        ("data.html", b"\x89MCAP0\r\n", "is there, and is no certificate"),
+        ("nowhere/c.html", None, "Check that the folder exists"),
+        ("folder.html", "a folder", "Cannot write"),
+    ],
+)
+def test_a_certificate_replaces_nothing_but_a_certificate(cup_run, tmp_path, name, content, says):
+    outcome = cup_run.result("2026-11-30T12:00:00Z")
+    register.enter(register.certificate(cup_run, outcome, Circumstances()), outcome)
+    path = tmp_path / name
+    if content == "a folder":
+        path.mkdir()
+    elif content:
+        path.write_bytes(content)
+    done = CliRunner().invoke(app, ["certificate", outcome.calibration.id, "--out", str(path)])
+    assert isinstance(done.exception, InputError), done.output
+    assert says in str(done.exception)
+    assert path.is_dir() or (path.read_bytes() if path.is_file() else None) == content
+
+
+def test_a_certificate_is_written_anew_over_an_older_one(cup_run, tmp_path):
+    outcome = cup_run.result("2026-11-30T12:00:00Z")
+    facts = register.certificate(cup_run, outcome, Circumstances())
+    for name in ("a.html", "a.HTM", "a.pdf"):
+        for _ in range(2):
+            certificate.write(facts, tmp_path / name)
+    (tmp_path / "empty.html").touch()
+    certificate.write(facts, tmp_path / "empty.html")
 
 
 def test_without_names_a_certificate_says_so(cup_run):

@@ -5,10 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from dexkit.bench.doctor import examine
 from dexkit.bench.lights import AMBER, GREEN, RED
 from dexkit.bench.machine import Machine, login
+from dexkit.cli_bench import app
+from dexkit.errors import InputError
 from dexkit.link.ports import Plug
 from tests.bench_computer import PORT, Computer
 
@@ -139,3 +142,17 @@ def test_where_there_is_no_such_command_none_is_shown(tmp_path):
     (finding,) = bad(computer)
     assert finding.light.check == "clock"
     assert not finding.commands
+
+
+def test_what_was_found_replaces_no_device_and_no_folder(tmp_path):
+    device, folder = tmp_path / "null", tmp_path / "folder"
+    device.symlink_to("/dev/null")  # a node of its own is an administrator's to make
+    folder.mkdir()
+    lost = tmp_path / "nowhere" / "found.json"
+    for path, says in ((device, "is a device"), (folder, "Cannot write"), (lost, "Cannot write")):
+        done = CliRunner().invoke(app, ["doctor", "/dev/none", "--json", str(path)])
+        assert isinstance(done.exception, InputError), done.output
+        assert says in str(done.exception)
+    assert device.is_symlink()
+    assert folder.is_dir()
+    assert sorted(tmp_path.iterdir()) == [folder, device]

@@ -4,7 +4,7 @@ import errno
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Annotated, cast
@@ -37,7 +37,7 @@ from dexkit.score.scoring import as_json, score_file, with_budget
 from dexkit.sim import SEVERITIES, make_scene
 from dexkit.sim.ends import PtyEnd, SocketEnd, end_at_terminate
 from dexkit.sim.virtual import ENGINES, READY_S, VirtualBoard
-from dexkit.whole_file import refuse_device
+from dexkit.whole_file import cannot_write, refuse_device, save
 
 add_urls("dexkit.sim")
 
@@ -321,21 +321,6 @@ def demo(
     except OSError as error:
         raise cannot_write(out, error) from None
     print(f"Open {(out / 'index.html').resolve()}")
-
-
-def save(work: Callable[[], None], path: Path) -> None:
-    """Do work that writes; raise InputError where the disk refuses."""
-    try:
-        work()
-    except OSError as error:
-        raise cannot_write(path, error) from None
-
-
-def cannot_write(path: Path, error: OSError) -> InputError:
-    """Return what to tell a person when the disk refuses."""
-    return InputError(
-        f"Cannot write {path}: {error.strerror}. Check that the folder exists and may be written to."
-    )
 
 
 #: What typer raises for words that it cannot parse; typer has no public name for it.

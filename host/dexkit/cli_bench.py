@@ -31,6 +31,7 @@ from dexkit.cli_numbers import ordinary
 from dexkit.demo_bench import DemoBench
 from dexkit.errors import DexkitError, InputError
 from dexkit.link.ports import Plug, plugs
+from dexkit.whole_file import save, write_whole
 
 app = typer.Typer()
 
@@ -196,7 +197,7 @@ def write_certificate(
         return
     facts = register.look_up(calibration)
     path = out or Path(f"calibration-{facts['id']}.pdf")
-    certificate.write(facts, path)
+    save(lambda: certificate.write(facts, path), path)
     print(path)
 
 
@@ -309,14 +310,7 @@ def _write_json(facts: Any, file: Path | None) -> None:
     if str(file) == "-":
         print(text)
         return
-    fresh = file.with_name(file.name + ".part")
-    try:
-        fresh.write_text(text + "\n", encoding="utf-8")
-        fresh.replace(file)
-    except OSError as error:
-        raise InputError(
-            f"Cannot write {file}: {error.strerror}. Check that the folder exists and may be written to."
-        ) from None
+    save(lambda: write_whole(file, text + "\n"), file)
 
 
 @app.command("monitor")

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from dexkit.errors import InputError
@@ -64,3 +65,34 @@ def refuse_device(path: Path) -> None:
     """
     if path.is_char_device() or path.is_block_device():
         raise InputError(f"{path} is a device, not a file; probably it was named by mistake. Name a file.")
+
+
+def save(work: Callable[[], None], path: Path) -> None:
+    """Do work that writes; raise InputError where the disk refuses.
+
+    Parameters
+    ----------
+    work
+        Writes.
+    path
+        Where to.
+    """
+    try:
+        work()
+    except OSError as error:
+        raise cannot_write(path, error) from None
+
+
+def cannot_write(path: Path, error: OSError) -> InputError:
+    """Return what to tell a person when the disk refuses.
+
+    Parameters
+    ----------
+    path
+        Where to.
+    error
+        Why not.
+    """
+    return InputError(
+        f"Cannot write {path}: {error.strerror}. Check that the folder exists and may be written to."
+    )

@@ -19,6 +19,8 @@ AXES = ("x", "y", "z")
 #: Of the picture of residuals.
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 640, 200, 66, 38, 12
 NOT_SAID = "not recorded"
+#: What a certificate may be called, and how such a file begins, in small letters.
+BEGINS = {".pdf": b"%pdf", ".html": b"<!doctype html", ".htm": b"<!doctype html"}
 
 Facts = Mapping[str, Any]
 
@@ -373,7 +375,7 @@ def pdf(facts: Facts) -> bytes:
 
 
 def write(facts: Facts, path: Path) -> None:
-    """Write a certificate, whole or not at all: HTML where the name says so, else PDF.
+    """Write a certificate, whole or not at all, as HTML or PDF, whichever the name says.
 
     Parameters
     ----------
@@ -385,9 +387,14 @@ def write(facts: Facts, path: Path) -> None:
     Raises
     ------
     InputError
-        When typst is not installed.
+        When the name says neither, another file would be lost, or typst is not installed.
     OSError
         When it cannot be written.
     """
-    data = page(facts).encode() if path.suffix.lower() in (".html", ".htm") else pdf(facts)
-    write_whole(path, data)
+    begins = BEGINS.get(path.suffix.lower())
+    if begins is None:
+        raise InputError(f"A certificate is NAME.pdf or NAME.html, not {path}. Give it such a name.")
+    there = path.read_bytes()[: len(begins)].lower() if path.is_file() else b""
+    if there not in (b"", begins):
+        raise InputError(f"{path} is there, and is no certificate. Take another name, or move it away.")
+    write_whole(path, pdf(facts) if begins == BEGINS[".pdf"] else page(facts).encode())

@@ -190,6 +190,22 @@ def test_a_mass_that_is_a_little_wrong_each_time_is_found_in_the_end():
         calibrate(world_of("coaster"), arrange)
 
 
+@pytest.mark.parametrize(
+    ("masses", "class_name", "says"),
+    [
+        ("100,101", "M1", "plate cell would .*too close together"),
+        ("100,200,500", "20g", "plate cell would .*too uncertain"),
+    ],
+)
+def test_masses_that_say_too_little_are_refused_with_the_reason(masses, class_name, says):
+    world = world_of("coaster")
+    run = Calibrator(captured(world, 0.1).hello, weights(masses, class_name))
+    while run.current is not None:
+        take(run, world)
+    with pytest.raises(InputError, match=says):
+        run.result()
+
+
 def test_a_crooked_position_is_named():
     world = world_of("cup")
 
@@ -217,6 +233,11 @@ def test_no_result_before_the_last_step():
         ("cup", "50", "M1", "fewer than two"),
         ("cup", "50,x", "M1", "fewer than two"),
         ("cup", "50,100", "Z9", "Classes are"),
+        ("cup", "50,100", "inf", "Classes are"),
+        ("cup", "50,100", "50g", "Classes are"),
+        ("cup", "50,inf", "0.1g", "Classes are"),
+        ("cup", "50,nan", "0.1g", "Classes are"),
+        ("coaster", "100,100.001", "M1", "cannot be told apart"),
         ("cup", "50,5000", "0.1g", "more than the cup carries"),
         ("spoon", "50,100", "M1", "no object"),
     ],

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from dexkit.bench.fit import CellFit, MotionFit, Point, Position, fit_cell, fit_motion
+from dexkit.bench.fit import ROOT2, CellFit, K, MotionFit, Point, Position, fit_cell, fit_motion
 from dexkit.bench.judge import Rest
 from dexkit.bench.steps import CELL_WORDS, Step, cells_of
 from dexkit.bench.weights import N_PER_G
@@ -21,6 +21,8 @@ from dexkit.recording.calibration import Axes, Calibration
 ACCEL, GYRO = ("ax_ms2", "ay_ms2", "az_ms2"), ("gx_rads", "gy_rads", "gz_rads")
 #: Of the largest load: what a cell may bend, lag, scatter or run away before the run is refused.
 BAD_SHARE = 0.005
+#: Of the largest load: how uncertain (k = 2) a mass may be that is put on afterwards.
+BAD_MASS = 0.03
 #: What a position may be off (m/s2: about one degree), and an axis from its direction or scale.
 BAD_MS2, BAD_TURN = 0.2, 0.15
 #: What a cell may say beside while the cup lies on its side.
@@ -164,6 +166,19 @@ def _cell(taken: Sequence[Taken], stream: str, column: str) -> CellFit:
                 f"The {CELL_WORDS[column]} cell {what}: by {1000 * found_n:.0f} mN over the run, where "
                 f"{1000 * most_n:.0f} are the most. Probably {cause}. Calibrate again."
             )
+    mass_n = ROOT2 * K * fit.standard_n
+    if mass_n > BAD_MASS * fit.full_n:
+        largest = max(fit.budget, key=lambda each: each.standard).name
+        cause = (
+            "the masses are too uncertain"
+            if largest == "reference masses"
+            else "the two largest masses are too close together, or the cell creeps"
+        )
+        raise InputError(
+            f"The {CELL_WORDS[column]} cell would be right to {mass_n / N_PER_G:.2g} g only, of "
+            f"{fit.full_n / N_PER_G:g} g; most of it is {largest}. Probably {cause}. Calibrate again with "
+            "others."
+        )
     return fit
 
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 from dexkit.errors import InputError
 
@@ -81,7 +82,7 @@ def weight(mass_g: float, class_name: str) -> Weight:
             limit_g = float(name.lower().removesuffix("g").lstrip("±+-"))
         except ValueError:
             limit_g = math.nan
-        if limit_g > 0 and mass_g > 0:
+        if 0 < limit_g < mass_g < math.inf:
             return Weight(mass_g, limit_g, f"weighed, ±{limit_g:g} g")
     raise InputError(
         f"A weight of {mass_g:g} g and class {class_name!r} is not known. Probably one is mistyped. Classes "
@@ -103,7 +104,7 @@ def weights(text: str, class_name: str) -> tuple[Weight, ...]:
     Raises
     ------
     InputError
-        When fewer than two different masses are there, or one is no mass.
+        When fewer than two different masses are there, one is no mass, or two may be the same.
     """
     try:
         masses_g = sorted({float(part) for part in text.replace("g", "").split(",")})
@@ -114,4 +115,11 @@ def weights(text: str, class_name: str) -> tuple[Weight, ...]:
             f"--masses {text!r} names fewer than two different masses. Probably it is mistyped. Say for "
             "instance --masses 50,100,200."
         )
-    return tuple(weight(mass_g, class_name) for mass_g in masses_g)
+    known = tuple(weight(mass_g, class_name) for mass_g in masses_g)
+    for less, more in pairwise(known):
+        if more.mass_g - less.mass_g <= less.limit_g + more.limit_g:
+            raise InputError(
+                f"{less.words} and {more.words} cannot be told apart: within their limits both may be the "
+                "same. Probably one is mistyped. Take masses that are farther apart."
+            )
+    return known

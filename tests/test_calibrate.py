@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import shutil
 import subprocess
 import sys
 
@@ -204,6 +205,50 @@ def test_without_mpremote_what_was_found_is_kept_and_the_way_to_the_board_is_sai
     assert known(calibration.id) == calibration
     assert register.look_up(calibration.id) == json.loads(json.dumps(done.facts))
     assert not board_of(bench.plug.url).flash.joinpath("calibration").exists()
+
+
+def test_a_register_that_cannot_be_written_is_said_before_the_first_step(tmp_path):
+    (tmp_path / "config").write_text("a file, where a folder is wanted")
+    told, bench, masses = [], DemoBench("coaster", 2), weights("100,200", "M1")
+    with pytest.raises(InputError, match=r"Cannot write .*config.*dexkit doctor"):
+        calibrate_board(bench.plug, "coaster", masses, Circumstances(), Lines(told.append), bench.arrange)
+    assert told == []
+
+
+class Spoils(Lines):
+    """Goes through the steps, and puts a file where the register's folder is before the last one."""
+
+    def __init__(self, folder, told):
+        super().__init__(told.append)
+        self.folder = folder
+
+    def ask(self, view):
+        if view.run.at == len(view.run.steps) - 1:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder.write_text("a file")
+        return super().ask(view)
+
+
+def test_a_calibration_that_cannot_be_kept_here_is_on_the_board_all_the_same(tmp_path):
+    bench, folder = DemoBench("coaster", 2, f"&flash={tmp_path}"), tmp_path / "config"
+    shows, masses = Spoils(folder, []), weights("100,200", "M1")
+    done = calibrate_board(bench.plug, "coaster", masses, Circumstances(), shows, bench.arrange)
+    assert done is not None
+    assert not done.is_here
+    assert f"dexkit calibrate --fetch {bench.plug.url}" in done.trouble
+    with pytest.raises(InputError, match="Cannot write"):
+        fetch(bench.plug)
+    folder.unlink()
+    assert fetch(bench.plug) == done.outcome.calibration == known(done.outcome.calibration.id)
+
+
+def test_a_calibration_that_nobody_keeps_is_said_with_both_reasons(tmp_path, monkeypatch):
+    for name in ("mpremote", "mpremote.transport", "mpremote.transport_serial"):
+        monkeypatch.setitem(sys.modules, name, None)
+    bench, shows = DemoBench("coaster", 2), Spoils(tmp_path / "config", [])
+    with pytest.raises(InputError, match=r"Cannot write.*pip install.*kept nowhere"):
+        masses = weights("100,200", "M1")
+        calibrate_board(bench.plug, "coaster", masses, Circumstances(), shows, bench.arrange)
 
 
 def test_a_board_in_another_object_is_refused():

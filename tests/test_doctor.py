@@ -117,6 +117,16 @@ def test_what_lies_above_the_folder_is_never_taken_over(tmp_path):
     assert finding.fix is None
 
 
+def test_a_file_where_the_folder_would_be_is_no_folder(tmp_path):
+    computer = Computer(tmp_path)
+    computer.write("config", "a file")
+    (finding,) = bad(computer, config=tmp_path / "config" / "dexkit")
+    assert (finding.light.check, finding.light.colour) == ("folder", RED)
+    assert finding.light.measured == f"{tmp_path}/config is a file"
+    assert "XDG_CONFIG_HOME" in finding.light.remedy
+    assert finding.fix is None
+
+
 def test_the_folders_in_the_own_one_that_an_administrator_left_are_given_back(tmp_path):
     computer, own = Computer(tmp_path), tmp_path / "home" / "dexkit"
     (own / "boards").mkdir()

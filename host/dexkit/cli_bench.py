@@ -150,7 +150,7 @@ def calibrate(
 ) -> None:
     """Lead through a calibration, one step at a time; keep it on the board and in this computer's register.
 
-    Exit code 3: it is kept here, but could not be written on the board.
+    Exit code 3: it is kept here or on the board, but could not be written to the other.
     """
     if from_board:
         found = fetch(Plug(from_board))
@@ -176,7 +176,8 @@ def calibrate(
         print("dexkit: left; nothing was kept.", file=sys.stderr)
         return
     print(done.words())
-    print(f"Its certificate: dexkit certificate {done.outcome.calibration.id}")
+    if done.is_here:
+        print(f"Its certificate: dexkit certificate {done.outcome.calibration.id}")
     if done.trouble:
         print(f"dexkit: {done.trouble}", file=sys.stderr)
         raise typer.Exit(3)

@@ -39,6 +39,22 @@ def config_folder() -> Path:
     return Path(base) / "dexkit"
 
 
+def cannot_keep(path: Path, error: OSError) -> InputError:
+    """Return what to tell a person when something in this user's folder cannot be written.
+
+    Parameters
+    ----------
+    path
+        What.
+    error
+        Why not.
+    """
+    return InputError(
+        f"Cannot write {path} ({error.strerror}). Probably the disk is full or the folder is not yours. "
+        "`dexkit doctor` says what can be done about it."
+    )
+
+
 def cache_folder() -> Path:
     """Return dexkit's folder for what can be fetched again."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dexkit"

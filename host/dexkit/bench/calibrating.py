@@ -9,7 +9,7 @@ from dexkit.bench.capture import attached
 from dexkit.bench.fit import ROOT2
 from dexkit.bench.guide import Shows, guide
 from dexkit.bench.on_board import store
-from dexkit.bench.register import Circumstances, certificate, enter
+from dexkit.bench.register import Circumstances, certificate, check_room, enter
 from dexkit.bench.result import Outcome
 from dexkit.bench.steps import CELL_WORDS, Step
 from dexkit.bench.weights import N_PER_G, Weight
@@ -29,12 +29,15 @@ class Calibrated:
     facts
         Its certificate.
     trouble
-        Why it is not on the board, and what to do; empty when it is.
+        Why it is not kept both here and on the board, and what to do; empty when it is.
+    is_here
+        Whether this computer keeps it.
     """
 
     outcome: Outcome
     facts: Mapping[str, Any]
     trouble: str
+    is_here: bool = True
 
     def words(self) -> str:
         """Say it in a few lines."""
@@ -86,6 +89,8 @@ def calibrate_board(
 ) -> Calibrated | None:
     """Lead through the calibration of a board; keep it here and on the board. None when it was left.
 
+    Where one of the two cannot keep it, the other still does.
+
     Parameters
     ----------
     plug
@@ -104,10 +109,11 @@ def calibrate_board(
     Raises
     ------
     InputError
-        When it is another object, or the steps together show a fault.
+        When nothing can be kept here, it is another object, or the steps together show a fault.
     LinkError
         When the board cannot be reached.
     """
+    check_room()
     with attached(plug) as connection:
         hello = connection.session.hello
         assert hello is not None
@@ -122,10 +128,21 @@ def calibrate_board(
     if outcome is None:
         return None
     facts = certificate(run, outcome, around)
-    enter(facts, outcome)
+    not_here = ""
+    try:
+        enter(facts, outcome)
+    except InputError as error:
+        not_here = str(error)
     try:
         store(plug, outcome.calibration)
     except (InputError, LinkError) as error:
+        if not_here:
+            raise InputError(f"{not_here} {error} So it is kept nowhere: calibrate again.") from None
         again = f"dexkit calibrate --write {outcome.calibration.id} --port {plug.url}"
         return Calibrated(outcome, facts, f"{error} It is kept here; write it on the board with: {again}")
-    return Calibrated(outcome, facts, "")
+    if not_here:
+        not_here += (
+            " It is on the board, without its certificate. Once that is mended, take it over: dexkit "
+            f"calibrate --fetch {plug.url}"
+        )
+    return Calibrated(outcome, facts, not_here, is_here=not not_here)

@@ -251,6 +251,10 @@ def check_disk(machine: Machine, ports: Sequence[Plug]) -> Iterator[Finding]:
             )
         )
     nearest = _nearest(machine.config)
+    if not nearest.is_dir():
+        remedy = "Move it away; or say in XDG_CONFIG_HOME where dexkit's folder is to be."
+        yield Finding(Light("folder", "", RED, f"{nearest} is a file", "a folder", remedy))
+        return
     if not machine.may(nearest, os.W_OK):
         closed = [nearest]
     else:  # one `sudo dexkit` leaves folders in it that are root's

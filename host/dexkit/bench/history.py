@@ -12,7 +12,7 @@ import numpy as np
 from dexkit.bench.lights import AMBER, GREEN, RED, Light, limits
 from dexkit.bench.standing import GRAVITY_MS2
 from dexkit.errors import InputError
-from dexkit.kit_files import config_folder
+from dexkit.kit_files import cannot_keep, config_folder
 
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 DAY_S = 86_400.0
@@ -173,10 +173,7 @@ def keep(entry: Entry) -> Path:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise InputError(
-            f"Cannot write {path} ({error.strerror}). Probably the disk is full or the folder is not yours. "
-            "`dexkit doctor` says what can be done about it."
-        ) from None
+        raise cannot_keep(path, error) from None
     return path
 
 

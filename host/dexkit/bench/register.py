@@ -2,6 +2,7 @@
 
 import json
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,12 +14,14 @@ from dexkit.bench.fit import BLOCK_DEG, TABLE_DEG, K, local_gravity_ms2
 from dexkit.bench.result import Outcome
 from dexkit.bench.weights import N_PER_G, SOURCE, STANDARD_MS2
 from dexkit.errors import InputError
-from dexkit.kit_files import config_folder
+from dexkit.kit_files import cannot_keep, config_folder
 from dexkit.protocol.tables import SCHEMA_HASH
-from dexkit.recording.calibration import keep, known
+from dexkit.recording.calibration import folder, keep, known
 from dexkit.whole_file import write_whole
 
 Facts = dict[str, Any]
+#: No calibration and its certificate take more.
+ROOM_BYTES = 1 << 18
 #: What an operator can have said of a bench: from, to, and in what.
 LIMITS = {
     "temperature_c": (-20.0, 60.0, "degrees Celsius"),
@@ -152,18 +155,32 @@ def path_of(calibration_id: str) -> Path:
     return _folder() / f"{calibration_id}.json"
 
 
+def check_room() -> None:
+    """Raise InputError where no calibration could be kept: before its first step, not after its last."""
+    for place in (folder(), _folder()):
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=place) as file:
+                file.write(bytes(ROOM_BYTES))
+        except OSError as error:
+            raise cannot_keep(place, error) from None
+
+
 def enter(facts: Mapping[str, Any], outcome: Outcome) -> Path:
     """Keep a calibration and its certificate on this computer; return the certificate's file.
 
     Raises
     ------
-    OSError
+    InputError
         When it cannot be written.
     """
     keep(outcome.calibration)
     path = path_of(outcome.calibration.id)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, json.dumps(facts, indent=1, sort_keys=True, allow_nan=False) + "\n")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, json.dumps(facts, indent=1, sort_keys=True, allow_nan=False) + "\n")
+    except OSError as error:
+        raise cannot_keep(path, error) from None
     return path
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dexkit.errors import InputError
-from dexkit.kit_files import config_folder
+from dexkit.kit_files import cannot_keep, config_folder
 from dexkit.protocol.tables import OBJECT_ID, STREAMS
 from dexkit.recording.model import Recording
 from dexkit.whole_file import write_whole
@@ -323,12 +323,15 @@ def keep(calibration: Calibration) -> Path:
 
     Raises
     ------
-    OSError
+    InputError
         When it cannot be written.
     """
     path = folder() / f"{calibration.id}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, calibration.text + "\n")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, calibration.text + "\n")
+    except OSError as error:
+        raise cannot_keep(path, error) from None
     return path
 
 

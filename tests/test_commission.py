@@ -12,12 +12,13 @@ from dexkit.bench.identity import Told
 from dexkit.errors import InputError, LinkError
 from dexkit.hardware import microcontrollers
 from dexkit.link import names
+from dexkit.link.connection import Connection
 from dexkit.link.listing import look
 from dexkit.link.ports import Plug, Port
 from dexkit.sim.engines import pico
 from tests.boot_mode import PATIENCE_S, Socket, command, system, uf2
 from tests.flash_pulls import files_of, from_blank
-from tests.installed import install
+from tests.installed import install, sealed
 
 OLD_MICROPYTHON = """
 import machine, sys
@@ -65,6 +66,11 @@ def flashed(socket, *, use="a", **slots):
     install(socket.flash, socket.object_kind, slots, {"use": use, "tries": 0, "good": use})
     socket.has_image = True
     return socket.plug()
+
+
+def state_of(socket):
+    """Return which slot a board starts."""
+    return json.loads(files_of(socket)["slot"].split(b"\n")[0])
 
 
 def goes_on(socket):
@@ -118,18 +124,54 @@ def test_back_to_the_other_application_and_all_boards_have_their_say(tmp_path, c
         assert "The button board runs dexkit 0.0.9 of slot a now; before it ran" in said.out
         assert "1 of 2 boards are well" in said.out
         assert f"{two.end.url}: There is nothing to go back to" in said.err
-        assert json.loads(files_of(one)["slot"].split(b"\n")[0]) == {"use": "a", "tries": 0, "good": "a"}
+        assert state_of(one) == {"use": "a", "tries": 0, "good": "a"}
         assert command("--rollback") == 2
         assert "2 boards are plugged in" in capsys.readouterr().err
 
 
-def test_an_application_that_says_no_hello_is_not_gone_back_to(socket, capsys, monkeypatch):
-    mute = Application({"app/main.py": b"def run():\n    pass\n"}, version="0.0.1")
-    flashed(socket, use="b", a=mute, b=build(compiled=False))
-    monkeypatch.setattr("dexkit.bench.prove.HELLO_S", 2.0)
+def silent(how="pass"):
+    """Return an application that says no hello."""
+    return Application({"app/main.py": f"def run():\n    {how}\n".encode()}, version="0.0.1")
+
+
+@pytest.mark.parametrize(("how", "hello_s"), [("pass", 2.0), ("raise ValueError", 60.0)])
+def test_an_application_that_says_no_hello_is_not_gone_back_to(socket, capsys, monkeypatch, how, hello_s):
+    flashed(socket, use="b", a=silent(how), b=build(compiled=False))
+    monkeypatch.setattr("dexkit.bench.prove.HELLO_S", hello_s)
     assert command("--rollback") == 2
     assert "0.0.1 of slot a does not say hello, so the board goes on with" in capsys.readouterr().err
-    assert json.loads(files_of(socket)["slot"].split(b"\n")[0])["use"] == "b"
+    assert state_of(socket) == {"use": "b", "tries": 0, "good": "b"}
+    assert goes_on(socket)
+
+
+@pytest.mark.parametrize("how", ["Ctrl-C", "pulled"])
+def test_going_back_that_is_cut_off_leaves_the_board_with_what_it_had(socket, capsys, monkeypatch, how):
+    flashed(socket, use="b", a=silent("raise ValueError"), b=build(compiled=False))
+    monkeypatch.setattr("dexkit.bench.prove.HELLO_S", 2.0)
+
+    def cut(*_):
+        if how == "Ctrl-C":
+            raise KeyboardInterrupt
+        socket.pull()
+        raise LinkError("There is no such port.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Connection, "step", cut)  # the host waits for the hello
+        assert command("--rollback") == (130 if how == "Ctrl-C" else 2)
+    if how == "pulled":
+        assert "by its third start at the latest" in capsys.readouterr().err
+        socket.plug()
+    assert goes_on(socket)
+    assert state_of(socket) == {"use": "b", "tries": 0, "good": "b"}
+
+
+def test_a_trial_that_is_under_way_is_given_up_for_the_one_that_proved_itself(socket, capsys):
+    flashed(socket, a=older(), b=build(compiled=False)).pull()
+    (socket.flash / "slot").write_bytes(sealed({"use": "b", "tries": 2, "good": "a"}))
+    socket.plug()
+    assert command("--rollback") == 0
+    assert "runs dexkit 0.0.9 of slot a now" in capsys.readouterr().out
+    assert state_of(socket) == {"use": "a", "tries": 0, "good": "a"}
 
 
 def test_another_program_is_replaced_only_on_purpose(socket, capsys):

@@ -66,21 +66,38 @@ def roll_back(plug: Plug) -> RolledBack:
                 f"its last update was cut off. Put this dexkit on it: dexkit flash {board.port}"
             )
         before, after = _version(board, now), _version(board, other)
-        _use(board, other)
+        # It is final only after its hello: whatever breaks off before that, the board falls back by itself.
+        proved = other == state["good"]
+        _start(board, "slots.give_up()" if proved else f"slots.begin_trial({other!r})")
     try:
-        hello = greet(plug)
-    except LinkError as error:
-        with Board(where(plug)) as board:
-            _use(board, now)
+        greet(plug)
+        _confirm(plug, other)
+    except (LinkError, KeyboardInterrupt) as error:
+        then = "goes on"
+        try:
+            with Board(where(plug)) as board:
+                _start(board, f"slots.begin_trial({now!r})" if proved else "slots.give_up()")
+        except LinkError:
+            then = "by its third start at the latest goes on"
+        if isinstance(error, KeyboardInterrupt):
+            raise
         raise LinkError(
-            f"dexkit {after} of slot {other} does not say hello, so the board goes on with {before}. {error}"
+            f"dexkit {after} of slot {other} does not say hello, so the board {then} with {before}. {error}"
         ) from None
-    return RolledBack(hello.object_kind, other, after, before)
+    return RolledBack(greet(plug).object_kind, other, after, before)
 
 
-def _use(board: Board, slot: str) -> None:
-    """Have a slot started from now on."""
-    board.run(f"import slots\nslots.write_state({slot!r}, 0, {slot!r})")
+def _confirm(plug: Plug, slot: str) -> None:
+    """Make an application on trial final: one of another schema cannot do that by itself."""
+    with Board(where(plug)) as board:
+        if board.ask("__import__('slots').state()['use']") != slot:
+            raise LinkError("It broke off, and the board fell back.")
+        _start(board, f"slots.write_state({slot!r}, 0, {slot!r})")
+
+
+def _start(board: Board, choice: str) -> None:
+    """Have the boot code choose a slot, and start it."""
+    board.run(f"import slots\n{choice}")
     board.reset()
 
 

@@ -325,6 +325,8 @@ def demo(
 
 #: What typer raises for words that it cannot parse; typer has no public name for it.
 UsageError = cast(type[typer.BadParameter], typer.BadParameter.__mro__[1])
+#: What typer makes of Ctrl-C: an exit code.
+STOPPED = 130
 
 
 def main() -> None:
@@ -345,8 +347,7 @@ def main() -> None:
         print(f"dexkit: {error.format_message().rstrip('.')}. See `{command} --help`.", file=sys.stderr)
         sys.exit(2)
     except (typer.Abort, KeyboardInterrupt):
-        print("dexkit: stopped.", file=sys.stderr)
-        sys.exit(130)
+        code = STOPPED
     except BrokenPipeError:  # whoever read the output has enough of it, as `head` has
         _hush()
         sys.exit(1)
@@ -356,6 +357,8 @@ def main() -> None:
         _hush()
         print("dexkit: the disk is full, so the output is cut off. Make room, and repeat.", file=sys.stderr)
         sys.exit(2)
+    if code == STOPPED:
+        print("dexkit: stopped.", file=sys.stderr)
     sys.exit(code)
 
 

@@ -17,7 +17,7 @@ from dexkit.bench.calibrating import calibrate_board
 from dexkit.bench.capture import attached
 from dexkit.bench.fit import Point, fit_cell, local_gravity_ms2
 from dexkit.bench.guide import BACK, LEAVE, TAKE, View, capture_step, guide
-from dexkit.bench.guide_terminal import Lines, drawn
+from dexkit.bench.guide_terminal import Lines, Terminal, drawn
 from dexkit.bench.judge import check_walk
 from dexkit.bench.on_board import fetch, store
 from dexkit.bench.register import Circumstances
@@ -172,6 +172,9 @@ def test_a_person_goes_back_and_leaves():
             self.seen.append((view.run.at, bool(view.said)))
             return self.answers.pop(0)
 
+        def close(self):
+            pass
+
     bench = DemoBench("coaster", 2)
     shows = Typed(TAKE, BACK, TAKE, LEAVE)
     with attached(bench.plug) as connection:
@@ -179,6 +182,22 @@ def test_a_person_goes_back_and_leaves():
         assert guide(connection, run, shows, bench.arrange) is None
     assert shows.seen == [(0, False), (1, True), (0, False), (1, True)]
     assert run.at == 1
+
+
+def test_ctrl_c_in_a_capture_gives_the_terminal_back(monkeypatch):
+    class Stopped(Terminal):
+        def show(self, view):
+            super().show(view)
+            raise KeyboardInterrupt
+
+    bench, shown = DemoBench("coaster", 2), io.StringIO()
+    monkeypatch.setattr("builtins.input", lambda *_: "")
+    with attached(bench.plug) as connection:
+        run = Calibrator(connection.session.hello, weights(MASSES["coaster"], "M1"))
+        with pytest.raises(KeyboardInterrupt):
+            guide(connection, run, Stopped(Console(file=shown, force_terminal=True)), bench.arrange)
+    hidden, seen = (shown.getvalue().rfind(f"\x1b[?25{end}") for end in "lh")
+    assert 0 <= hidden < seen
 
 
 def test_a_walk_ends_when_all_have_been_seen():

@@ -3,6 +3,7 @@
 Who shows it (a terminal here, a page elsewhere) is a `Shows`.
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -61,6 +62,10 @@ class Shows(Protocol):
 
     def ask(self, view: View) -> str:
         """Show a step and return what is wanted: TAKE, BACK or LEAVE."""
+        ...
+
+    def close(self) -> None:
+        """Give back what was taken to show it; called once, however it ended."""
         ...
 
 
@@ -132,27 +137,28 @@ def guide(
     """
     view = View(run)
     attach(connection)
-    while (step := run.current) is not None:
-        answer = shows.ask(view)
-        if answer == LEAVE:
-            return None
-        view.refused = ""
-        if answer == BACK:
-            run.back()
-            view.past, view.said = view.past[:-1], ""
-            continue
-        arrange(step)
+    with contextlib.closing(shows):
+        while (step := run.current) is not None:
+            answer = shows.ask(view)
+            if answer == LEAVE:
+                return None
+            view.refused = ""
+            if answer == BACK:
+                run.back()
+                view.past, view.said = view.past[:-1], ""
+                continue
+            arrange(step)
 
-        def show(share: float, done: int, readings: dict[str, float]) -> None:
-            view.share, view.done, view.readings = share, done, readings
-            shows.show(view)
+            def show(share: float, done: int, readings: dict[str, float]) -> None:
+                view.share, view.done, view.readings = share, done, readings
+                shows.show(view)
 
-        taken = capture_step(connection, step, show)
-        view.share = None
-        try:
-            view.said = run.take(taken, 1e-9 * connection.now_ns())
-            view.past.append((step.title, view.said))
-        except InputError as error:
-            view.said, view.refused = "", str(error)
-    shows.show(view)
-    return run.result()
+            taken = capture_step(connection, step, show)
+            view.share = None
+            try:
+                view.said = run.take(taken, 1e-9 * connection.now_ns())
+                view.past.append((step.title, view.said))
+            except InputError as error:
+                view.said, view.refused = "", str(error)
+        shows.show(view)
+        return run.result()

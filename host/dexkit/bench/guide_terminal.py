@@ -141,7 +141,7 @@ class Terminal:
             What is to be seen.
         """
         if view.share is None:
-            self._end()
+            self.close()
             self._still(view)
             return
         if self._live is None:
@@ -158,7 +158,7 @@ class Terminal:
         view
             What is to be seen.
         """
-        self._end()
+        self.close()
         self._still(view)
         try:
             typed = self._console.input("").strip().lower()
@@ -166,14 +166,15 @@ class Terminal:
             return LEAVE
         return BACK if typed.startswith("b") else LEAVE if typed.startswith("q") else TAKE
 
-    def _still(self, view: View) -> None:
-        self._console.clear()
-        self._console.print(drawn(view, *self._console.size))
-
-    def _end(self) -> None:
+    def close(self) -> None:
+        """Let the terminal go on after what was shown, its cursor seen."""
         if self._live is not None:
             self._live.stop()
             self._live = None
+
+    def _still(self, view: View) -> None:
+        self._console.clear()
+        self._console.print(drawn(view, *self._console.size))
 
 
 class Lines:
@@ -226,3 +227,6 @@ class Lines:
         if run.current is not None:
             self._tell(f"{run.at + 1}/{len(run.steps)} {run.current.title}: {run.current.do}")
         return TAKE
+
+    def close(self) -> None:
+        """Do nothing: lines take nothing."""

@@ -23,6 +23,7 @@ from dexkit.bench.on_board import fetch, store
 from dexkit.bench.register import Circumstances
 from dexkit.bench.steps import MASSES, steps_of
 from dexkit.bench.weights import N_PER_G, STANDARD_MS2, weights
+from dexkit.cli import main
 from dexkit.cli_bench import app
 from dexkit.demo_bench import DemoBench
 from dexkit.errors import InputError
@@ -198,6 +199,15 @@ def test_ctrl_c_in_a_capture_gives_the_terminal_back(monkeypatch):
             guide(connection, run, Stopped(Console(file=shown, force_terminal=True)), bench.arrange)
     hidden, seen = (shown.getvalue().rfind(f"\x1b[?25{end}") for end in "lh")
     assert 0 <= hidden < seen
+
+
+def test_a_calibration_that_was_left_is_not_taken_for_done(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    monkeypatch.setattr("sys.argv", ["dexkit", "calibrate", "coaster", "--port", "demo:8"])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 2
+    assert "left; nothing was kept" in capsys.readouterr().err
 
 
 def test_a_walk_ends_when_all_have_been_seen():

@@ -150,7 +150,7 @@ def calibrate(
 ) -> None:
     """Lead through a calibration, one step at a time; keep it on the board and in this computer's register.
 
-    Exit code 3: it is kept here or on the board, but could not be written to the other.
+    Exit code 3: it is kept here or on the board, but could not be written to the other; 2: nothing was kept.
     """
     if from_board:
         found = fetch(Plug(from_board))
@@ -174,7 +174,7 @@ def calibrate(
     )
     if done is None:
         print("dexkit: left; nothing was kept.", file=sys.stderr)
-        return
+        raise typer.Exit(2)
     print(done.words())
     if done.is_here:
         print(f"Its certificate: dexkit certificate {done.outcome.calibration.id}")

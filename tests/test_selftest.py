@@ -1,6 +1,8 @@
 """Each kind of fault is found and named with its remedy; healthy kits raise none. `make faults` is longer."""
 
 import json
+import os
+import signal
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,6 +12,7 @@ from typer.testing import CliRunner
 from dexkit.bench.history import Entry, alarms, budget, keep, kept
 from dexkit.bench.lights import AMBER, GREEN, GREY, RED, WORDS
 from dexkit.bench.screen import SIGNS, merged, print_selftest
+from dexkit.cli import main
 from dexkit.cli_bench import app
 from dexkit.recording.calibration import folder
 from dexkit.sim.protocol_sim import switch_off
@@ -163,6 +166,27 @@ def test_a_calibration_whose_file_here_is_damaged_is_a_light_with_the_way_out(co
     assert light.colour == AMBER
     assert str(path) in light.measured and "cannot be read" in light.measured
     assert "dexkit calibrate --fetch PORT" in light.remedy
+
+
+def test_one_that_is_stopped_ends_at_once_and_keeps_nothing(monkeypatch, capsys):
+    kit = Kit("coaster", 1)
+    read, began_s = kit.world.read, []
+
+    def watched(t_s, columns=None):
+        began_s.append(kit.board.world_s)
+        if kit.board.world_s > began_s[0] + 10.0:  # the board has started anew and is listened to
+            monkeypatch.setattr(kit.world, "read", read)
+            os.kill(os.getpid(), signal.SIGINT)
+        return read(t_s, columns)
+
+    monkeypatch.setattr(kit.world, "read", watched)
+    monkeypatch.setattr("sys.argv", ["dexkit", "selftest", kit.url, "--seconds", "600"])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 130
+    assert kit.board.world_s < began_s[0] + 300.0
+    assert kept(kit.uid).entries == ()
+    assert "dexkit: stopped." in capsys.readouterr().err
 
 
 def test_every_colour_has_a_word_and_a_sign_of_its_own(capsys):

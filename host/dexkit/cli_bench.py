@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Annotated, Any
 
 import typer
@@ -229,6 +230,7 @@ def test_boards(
     console = Console(stderr=True)
     tests: list[SelfTest] = []
     failures = 0
+    stopped = Event()
     with Progress(
         *Progress.get_default_columns()[:-1],
         TimeRemainingColumn(),
@@ -236,6 +238,9 @@ def test_boards(
         transient=True,
         disable=not console.is_terminal,
     ) as bar:
+
+        def goes_on() -> bool:
+            return not stopped.is_set()
 
         def one(plug: Plug) -> SelfTest | DexkitError:
             task = bar.add_task(plug.url, total=seconds)
@@ -250,22 +255,32 @@ def test_boards(
 
             def look(steps: Walk) -> bool:
                 bar.update(task, description=f"{plug.url}: still {', '.join(steps.left()[:6])}")
-                return True
+                return goes_on()
 
             try:
                 return selftest(
-                    plug, seconds=seconds, progress=show, wanted=object_kind, begin=begin, look=look
+                    plug,
+                    seconds=seconds,
+                    progress=show,
+                    wanted=object_kind,
+                    begin=begin,
+                    look=look,
+                    goes_on=goes_on,
                 )
             except DexkitError as error:
                 return error
 
         with ThreadPoolExecutor(1 if walk else len(found)) as pool:
-            for result in pool.map(one, found):
-                if isinstance(result, DexkitError):
-                    failures += 1
-                    print(f"dexkit: {result}", file=sys.stderr)
-                else:
-                    tests.append(result)
+            try:
+                for result in pool.map(one, found):
+                    if isinstance(result, DexkitError):
+                        failures += 1
+                        print(f"dexkit: {result}", file=sys.stderr)
+                    else:
+                        tests.append(result)
+            except KeyboardInterrupt:
+                stopped.set()  # else the pool waits for the tests to end
+                raise
     if json_file is None or str(json_file) != "-":
         for test in tests:
             print_selftest(test, Console())

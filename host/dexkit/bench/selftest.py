@@ -108,6 +108,7 @@ def selftest(
     wanted: str | None = None,
     begin: Begin = lambda walk: False,
     look: Look = lambda walk: True,
+    goes_on: Callable[[], bool] = lambda: True,
     anew: bool = True,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> SelfTest:
@@ -127,6 +128,8 @@ def selftest(
         Is told what a walk asks for, and returns whether a person is ready for it.
     look
         Is shown the walk while it goes on, and returns whether it goes on.
+    goes_on
+        Asked all the time; False stops the test, and nothing of it is kept.
     anew
         Whether the board's application is started anew first, so that it sets up its sensors and says what it
         complains of; never over the network, nor while a new application is on trial.
@@ -136,7 +139,7 @@ def selftest(
     Raises
     ------
     LinkError
-        When the board does not answer or is refused.
+        When the board does not answer or is refused, or the test was stopped.
     """
     with attached(plug) as connection:
         logs: list[str] = []
@@ -144,8 +147,10 @@ def selftest(
         if anew and not hello.said.get("trial") and not plug.url.startswith(("net:", "replay:")):
             hello = restart(connection, logs)
         told = _own_words(lambda: ask(connection, "selftest", timeout_s=SELFTEST_S))
-        minute = capture(connection, seconds, progress)
-        walk = _walk(connection, hello, begin, look)
+        minute = capture(connection, seconds, progress, goes_on=goes_on)
+        walk = _walk(connection, hello, begin, look) if goes_on() else None
+    if not goes_on():
+        raise LinkError(f"The self-test at {plug.url} was stopped, so nothing of it is kept. Repeat it.")
     return _kept(plug, minute, told, logs, wanted, walk, now().strftime(TIME))
 
 

@@ -26,6 +26,7 @@ class Walked:
     def __init__(self, kind, world, seed):
         self.names, self.world, self.truth = TABLE[kind], world, world.truth
         self.walking = False
+        self.disturbed_n = None  # by time in s: what else weighs on its cells
         chance = np.random.default_rng([7, seed])
         places = sorted({name.rpartition("_")[2] for name in self.names if name.startswith("entry_")})
         self.edges, start_s = {}, FIRST_S
@@ -39,6 +40,9 @@ class Walked:
     def read(self, t_s, columns=None):
         wanted = list(range(len(self.names))) if columns is None else list(columns)
         values = self.world.read(t_s, wanted)
+        if self.disturbed_n:
+            cells = [self.names[column].endswith("_n") for column in wanted]
+            values[:, cells] += self.disturbed_n(t_s)[:, None]
         if not self.walking:
             return values
         for at, column in enumerate(wanted):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -94,6 +95,25 @@ def creeping():
     return test.lights
 
 
+def pressed_n(t_s):
+    """Return what a hand adds that rests on the object for 15 s of the minute: 150 g."""
+    return 1.5 * ((t_s > 22.0) & (t_s < 37.0))
+
+
+def swinging_n(t_s):
+    """Return what a cell says that swings by 5 g, as in a draught."""
+    return 0.05 * np.sin(2.0 * np.pi * t_s / 23.0)
+
+
+def disturbed(by_n):
+    def find():
+        kit = Kit("coaster", 11)
+        kit.world.disturbed_n = by_n
+        return kit.test(60.0).lights
+
+    return find
+
+
 def of_another():
     kit = Kit("pegboard", 13)
     kit.write("calibration", {"uid": "0011223344556677", "id": "abcdefabcdef"})
@@ -153,6 +173,8 @@ FAULTS = (
           changed("cup", drifting("foot", 0.01), calibrated=True, seconds=60.0), "drift", "foot_n",
           "warm up"),
     Fault("drifting zero", "0.3 mN a day for a week", creeping, "history", "load_n", "calibrate"),
+    Fault("touched meanwhile", "150 g for 15 s", disturbed(pressed_n), "drift", "load_n", "repeat"),
+    Fault("unsteady cell", "swings by 5 g", disturbed(swinging_n), "drift", "load_n", "draught"),
     Fault("stuck barrier", "seated 4 interrupted", changed("pegboard", contact("seated", 4, "closed")),
           "barrier", "seated_4", "stuck"),
     Fault("stuck barrier", "entry 7 never", changed("pegboard", contact("entry", 10, "open"), walk=True),

@@ -98,6 +98,19 @@ def test_a_new_calibration_begins_a_new_history():
     assert colour_of([entry(0, 0.0, verdict=RED), entry(1, far)]) is None
 
 
+def test_the_zero_of_a_disturbed_minute_does_not_enter_the_history():
+    kit = Kit("coaster", 12, calibrated=True)
+    kit.world.disturbed_n = faults.pressed_n
+    disturbed = kit.test(60.0)
+    kit.world.disturbed_n = None
+    well, again = (kit.test(8.0, now=NOW + timedelta(days=day)) for day in (1, 2))
+    assert [test.verdict for test in (disturbed, well, again)] == [AMBER, GREEN, GREEN]
+    assert ["load_n level" in entry.figures for entry in kept(kit.uid).entries] == [False, True, True]
+    assert [light.check for light in well.lights].count("history") == 0  # the first zero that is known
+    (history,) = [light for light in again.lights if light.check == "history"]
+    assert history.measured.endswith("since 2026-12-02")
+
+
 def test_lines_are_added_whole_and_damaged_ones_are_passed_over_and_said():
     first, second, third = (entry(day, 0.0) for day in range(3))
     path = keep(first)

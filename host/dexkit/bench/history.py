@@ -203,14 +203,13 @@ def alarms(earlier: Sequence[Entry], now: Entry) -> list[Light]:
         and entry.object_kind == now.object_kind
         and entry.verdict != RED
     ]
-    if not same:
-        return []
     lights = []
-    for name, value in now.figures.items():
+    for name in now.figures:
         allowed = budget(name)
-        past = [(entry.at_s, entry.figures[name]) for entry in same if name in entry.figures]
+        past = [entry for entry in same if name in entry.figures]
         if allowed is not None and past:
-            lights.append(_alarm(name, [*past, (now.at_s, value)], allowed, same[0].time))
+            course = [(entry.at_s, entry.figures[name]) for entry in [*past, now]]
+            lights.append(_alarm(name, course, allowed, past[0].time))
     return lights
 
 

@@ -193,26 +193,41 @@ def _channel(sensor: Sensor, channel: str, rest: Rest) -> Iterator[Light]:
         )
 
 
-def _drift(channel: str, rest: Rest) -> Light:
-    """Return how a zero runs away, against the certificate, else against the measure's error budget."""
+def _drift_limit_n(rest: Rest) -> float:
+    """Return how far a zero may go in a minute: by the certificate, else by the measure's error budget."""
     budget_n = 1e-3 * limits().mass_g * GRAVITY_MS2
     limit_n = 2.0 * rest.uncertainty if rest.uncertainty else budget_n
-    limit_n = max(limit_n, budget_n / 2.0)  # creep of a healthy cell
+    return max(limit_n, budget_n / 2.0)  # creep of a healthy cell
+
+
+def is_unsteady(rest: Rest) -> bool:
+    """Return whether a cell moved so much that its drift cannot be known, nor its zero be believed."""
+    return 3.0 * rest.slope_error_min > _drift_limit_n(rest)
+
+
+def _drift(channel: str, rest: Rest) -> Light:
+    """Return how a zero runs away."""
+    limit_n = _drift_limit_n(rest)
     if not np.isfinite(rest.slope_min):
         needed = f"Leave it alone for {limits().settle_s + limits().drift_s + 1:.0f} s at least, and repeat."
         return Light("drift", channel, GREY, "not known: watched too shortly", "", needed)
     sure = max(abs(rest.slope_min) - 3.0 * rest.slope_error_min, 0.0)
     colour = within(sure, limit_n, 3.0 * limit_n)
+    measured = f"{rest.slope_min:+.4f} N in a minute"
+    remedy = (
+        f"Let it warm up for ten minutes and repeat. {CELL} If it stays, the cell was overloaded or is wet: "
+        "change it."
+    )
+    if colour == GREEN and is_unsteady(rest):
+        colour, measured = AMBER, f"not known: unsteady, {measured} within {3.0 * rest.slope_error_min:.4f} N"
+        remedy = f"Leave it alone, hands off the table, and repeat. {CELL} If it stays, change the cell."
     return Light(
         "drift",
         channel,
         colour,
-        f"{rest.slope_min:+.4f} N in a minute",
+        measured,
         f"within {limit_n:.4f} N",
-        f"Let it warm up for ten minutes and repeat. {CELL} If it stays, the cell was overloaded or is wet: "
-        "change it."
-        if colour != GREEN
-        else "",
+        remedy if colour != GREEN else "",
         rest.slope_min,
         limit_n,
         "N/min",

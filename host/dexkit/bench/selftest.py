@@ -12,7 +12,7 @@ from dexkit.bench.capture import Capture, Progress, ask, attach, attached, captu
 from dexkit.bench.history import TIME, Entry, alarms, keep, kept
 from dexkit.bench.lights import GREY, RED, Light, worst
 from dexkit.bench.rest import Rest, figures
-from dexkit.bench.resting import clock, resting
+from dexkit.bench.resting import clock, is_unsteady, resting
 from dexkit.bench.standing import ACCEL
 from dexkit.bench.walk import Walk, not_walked
 from dexkit.errors import InputError, LinkError
@@ -277,8 +277,10 @@ def _figures(minute: Capture, rests: Mapping[str, Rest]) -> dict[str, float]:
         if samples.rate_hz:
             found[f"{name} rate_hz"] = samples.rate_hz
     for channel, rest in rests.items():
-        found[f"{channel} level"] = rest.level
         found[f"{channel} noise"] = rest.noise
+        if channel.endswith("_n") and is_unsteady(rest):
+            continue  # no later zero is to be held against this one
+        found[f"{channel} level"] = rest.level
         found[f"{channel} drift"] = rest.slope_min
     if all(axis in rests for axis in ACCEL):
         found["gravity level"] = math.hypot(*(rests[axis].level for axis in ACCEL))

@@ -1,8 +1,12 @@
 """The commands for records, as a person types them: people, backup, restore, audit."""
 
+import json
 import os
+import pty
+import select
 import subprocess
 import sys
+import time
 
 import pytest
 from sqlalchemy import text
@@ -23,6 +27,38 @@ def dexkit(data, *words, passphrase=None, answers=None):
     return subprocess.run(
         command, capture_output=True, text=True, env=environment, input=answers, timeout=120, check=False
     )
+
+
+def typed(data, *words, answers):
+    """Run a command in a terminal, type each answer when it is asked for; return exit code and output."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DEXKIT_")}
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "dexkit", *words],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**environment, "DEXKIT_DATA": str(data)},
+        start_new_session=True,  # a passphrase is asked for at this terminal, not at that of the tests
+    ) as process:
+        os.close(theirs)
+        seen, asked, end_s = "", 0, time.monotonic() + 60.0
+        try:
+            while select.select([ours], [], [], max(0.0, end_s - time.monotonic()))[0]:
+                part = os.read(ours, 65536).decode()
+                seen += part
+                if not part:
+                    break
+                if seen.count("): ") + seen.count("confirmation: ") > asked:
+                    assert asked < len(answers), seen
+                    os.write(ours, f"{answers[asked]}\n".encode())
+                    asked += 1
+        except OSError:  # the command is over, and with it the terminal
+            pass
+        finally:
+            os.close(ours)
+        assert asked == len(answers), seen
+        return process.wait(60.0), seen
 
 
 @pytest.fixture
@@ -116,6 +152,34 @@ def test_records_begin_with_a_person_and_by_no_slip(tmp_path, words, part):
     run = dexkit(tmp_path / "records", *words)
     assert run.returncode == 2 and part in run.stderr
     assert run.stderr.count("\n") == 1 and not (tmp_path / "records").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo terminals are of POSIX")
+@pytest.mark.parametrize("made", [False, True], ids=["no_folder", "empty_folder"])
+def test_a_passphrase_is_asked_for_until_there_are_records(tmp_path, made):
+    """One that is too short leaves nothing behind, and is asked for again."""
+    folder = tmp_path / "records"
+    if made:
+        folder.mkdir()
+    code, seen = typed(folder, "people", "add", "P-1", answers=["kurz", "kurz"])
+    assert code == 2 and "A passphrase of 4 characters is soon guessed" in seen
+    assert not any(folder.iterdir()) if made else not folder.exists()
+    code, seen = typed(folder, "people", "add", "P-1", answers=[PASSPHRASE, PASSPHRASE])
+    assert code == 0 and "P-1 was added." in seen and "without a passphrase" not in seen
+    assert json.loads((folder / "keyring.json").read_text())["encrypted"]
+    assert not (folder / "dexkit.db").read_bytes().startswith(b"SQLite")
+    run = dexkit(folder, "people", "list", passphrase="")
+    assert run.returncode == 2 and "have a passphrase" in run.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo terminals are of POSIX")
+def test_records_without_a_passphrase_are_begun_with_a_word_about_it(tmp_path):
+    code, seen = typed(tmp_path / "typed", "people", "add", "P-1", answers=["", ""])
+    assert code == 0 and seen.count("without a passphrase") == 1
+    run = dexkit(tmp_path / "records", "people", "add", "P-1")
+    assert (run.returncode, run.stdout) == (0, "P-1 was added.\n")
+    assert "without a passphrase" in run.stderr and run.stderr.count("\n") == 1
+    assert dexkit(tmp_path / "records", "people", "add", "P-2").stderr == ""
 
 
 def test_records_of_a_newer_version_are_refused_and_left_alone(data):

@@ -33,13 +33,13 @@ Pseudonym = Annotated[str, typer.Argument(help="under which the person is known 
 
 def passphrase(folder: Path, *, always: bool = False) -> str:
     """Return the passphrase: from DEXKIT_PASSPHRASE, or asked for where one is needed; else empty."""
-    from dexkit.store import ask_passphrase
+    from dexkit.store import are_in, ask_passphrase
 
     if "DEXKIT_PASSPHRASE" in os.environ:
         return os.environ["DEXKIT_PASSPHRASE"]
     if ask_passphrase(folder) or always:
         return str(typer.prompt("Passphrase", hide_input=True, err=True))
-    if folder.exists() or not sys.stdin.isatty():
+    if are_in(folder) or not sys.stdin.isatty():
         return ""
     words = "Passphrase for these new records (Enter for none: then they are not encrypted as a whole)"
     return str(
@@ -61,7 +61,14 @@ def opened(data: Path | None, *, new: bool = False) -> Iterator["Store"]:
             "begin with the first person: dexkit people add PSEUDONYM"
         )
     url = os.environ.get("DEXKIT_DATABASE_URL", "")
-    with store.open(folder, passphrase(folder), database_url=url) as records:
+    begun, words = not store.are_in(folder), passphrase(folder)
+    with store.open(folder, words, database_url=url) as records:
+        if begun and not words:
+            print(
+                f"dexkit: The records in {folder} begin without a passphrase: whoever copies them can read "
+                "them. To give them one: dexkit backup, then dexkit restore into another folder.",
+                file=sys.stderr,
+            )
         for sentence in records.unfinished:
             print(f"dexkit: {sentence}", file=sys.stderr)
         yield records

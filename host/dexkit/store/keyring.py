@@ -296,15 +296,30 @@ def lock_of(root: bytes, passphrase: str) -> dict[str, Any]:
     """
     if not passphrase:
         return {"salt": "", "costs": {}, "root": b64encode(root).decode()}
-    if len(passphrase) < PASSPHRASE_LENGTH:
-        raise InputError(
-            f"A passphrase of {len(passphrase)} characters is soon guessed. Take at least "
-            f"{PASSPHRASE_LENGTH}, "
-            "for example four words."
-        )
+    refuse_short(passphrase)
     salt = os.urandom(16)
     sealed = seal(from_passphrase(passphrase, salt, ARGON2), root, _ROOT)
     return {"salt": b64encode(salt).decode(), "costs": ARGON2, "root": b64encode(sealed).decode()}
+
+
+def refuse_short(passphrase: str) -> None:
+    """Refuse a new passphrase that is too short.
+
+    Parameters
+    ----------
+    passphrase
+        Empty for none, which is not refused.
+
+    Raises
+    ------
+    InputError
+        When it is too short.
+    """
+    if 0 < len(passphrase) < PASSPHRASE_LENGTH:
+        raise InputError(
+            f"A passphrase of {len(passphrase)} characters is soon guessed. Take at least "
+            f"{PASSPHRASE_LENGTH}, for example four words."
+        )
 
 
 def needs_passphrase(path: Path) -> bool:

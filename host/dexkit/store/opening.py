@@ -17,7 +17,7 @@ from dexkit.store.clock import Clock, utc_now
 from dexkit.store.database import IN_PARTS, Database
 from dexkit.store.erase import Erased, Eraser
 from dexkit.store.keyring import NAME as KEYRING
-from dexkit.store.keyring import Keyring, needs_passphrase
+from dexkit.store.keyring import Keyring, needs_passphrase, refuse_short
 from dexkit.store.people import People
 from dexkit.store.recordings import Recordings
 from dexkit.store.tables import AuditRow, StoreRow, TrialRow
@@ -150,7 +150,6 @@ def open(
             f"A restore into {folder} was broken off, so these records are not complete. Run it again: "
             "dexkit restore"
         )
-    files.make_folder(folder)
     ring, file = folder / KEYRING, folder / databases.NAME
     if ring.exists():
         keyring = Keyring.load(ring, passphrase)
@@ -160,6 +159,8 @@ def open(
             "`dexkit backup` keeps one beside its backups."
         )
     else:
+        refuse_short(passphrase)  # before there is a folder
+        files.make_folder(folder)
         keyring = Keyring.create(ring, passphrase, encrypted=bool(passphrase) and not database_url)
     store = prepare(folder, keyring, database_url, now)
     try:

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -86,6 +87,38 @@ def test_people_are_added_listed_shown_and_erased(data):
     assert (run.returncode, run.stderr.count("\n")) == (2, 1)
     run = dexkit(data, "audit")
     assert run.returncode == 0 and "person.erase" in run.stdout and "Nothing was changed" in run.stdout
+
+
+def columns_of(table):
+    """Return the columns of a table as it was printed, without blanks: what was folded is whole again."""
+    rows = [re.split("[│┃]", line)[1:-1] for line in table.splitlines() if line[0] in "│┃"]
+    return ["".join(column).replace(" ", "") for column in zip(*rows, strict=True)]
+
+
+@pytest.mark.parametrize("width", [40, 100])
+def test_lists_show_what_was_typed_whole(tmp_path, monkeypatch, width):
+    """Brackets and colons are signs like others, and a narrow terminal cuts nothing."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    with store.open(tmp_path / "records") as records:
+        for pseudonym, condition in (("P-2025-0017-Nord", "stroke [left MCA]"), ("[/]", ":cup:")):
+            person = records.people.add(store.PersonFacts(pseudonym, condition, birth_year=1950)).id
+            records.trials.add(facts(person))
+        running = records.recordings.start(person)
+        running.path.write_bytes(b"")
+    run = dexkit(tmp_path / "records", "people", "list")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert columns_of(run.stdout) == [
+        "pseudonymP-2025-0017-Nord[/]",
+        "conditionstroke[leftMCA]:cup:",
+        "born19501950",
+        "trials11",
+        "last2025-03-032025-03-03",
+    ]
+    run = dexkit(tmp_path / "records", "recordings", "list")
+    assert (run.returncode, run.stderr) == (0, "")
+    number, person, off, _ = columns_of(run.stdout)
+    assert (number, person) == (f"number{running.trial[:8]}", "person[/]")
+    assert re.fullmatch(r"brokenoff\d{4}-\d\d-\d\d\d\d:\d\dUTC", off)
 
 
 def test_a_backup_goes_out_and_comes_back(data, tmp_path):

@@ -3,14 +3,15 @@
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 from dexkit.cli_numbers import ordinary
 from dexkit.errors import DexkitError, InputError
@@ -112,14 +113,14 @@ def list_people(
             unseen = {person.id for person in records.people.unseen_for(unseen_for)}
             found = [person for person in found if person.id in unseen]
         activity = records.trials.activity([person.id for person in found])
-    table = Table("pseudonym", "condition", "born", "trials", "last")
+    rows = []
     for person in found:
         born, did = person.facts.birth_year, activity[person.id]
         last = f"{did.last_at:%Y-%m-%d}" if did.last_at else ""
         facts = person.facts
-        table.add_row(facts.pseudonym, facts.condition, str(born or ""), str(did.trials), last)
-    if found:
-        Console().print(table)
+        rows.append((facts.pseudonym, facts.condition, str(born or ""), str(did.trials), last))
+    if rows:
+        _print_table(("pseudonym", "condition", "born", "trials", "last"), rows)
     else:
         print("Nobody. Add a person: dexkit people add PSEUDONYM")
 
@@ -177,7 +178,7 @@ def list_left_behind(data: Data = None) -> None:
     with opened(data) as records:
         left = records.recordings.left_behind()
         whose = [records.people.get(running.person).facts.pseudonym for running in left]
-    table = Table("number", "person", "broken off", "what is there")
+    rows = []
     for running, person in zip(left, whose, strict=True):
         when = f"{datetime.fromtimestamp(running.path.stat().st_mtime, UTC):%Y-%m-%d %H:%M} UTC"
         try:
@@ -185,9 +186,9 @@ def list_left_behind(data: Data = None) -> None:
             what = f"{trial.profile}, {trial_in_words(load_words('en'), trial)}"
         except DexkitError as error:
             what = str(error)
-        table.add_row(_short(running), person, when, what)
-    if left:
-        Console().print(table)
+        rows.append((_short(running), person, when, what))
+    if rows:
+        _print_table(("number", "person", "broken off", "what is there"), rows)
     else:
         print("Nothing was left behind.")
 
@@ -230,6 +231,14 @@ def discard_left(
         running = _left(records, number)
         records.recordings.discard(running, reason)
     print(f"{_short(running)} was discarded.")
+
+
+def _print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table; a cell is shown as it is, brackets too, and what is too wide is folded, never cut."""
+    table = Table(*(Column(heading, overflow="fold") for heading in headings))
+    for row in rows:
+        table.add_row(*map(Text, row))
+    Console().print(table)
 
 
 def _short(running: "Running") -> str:

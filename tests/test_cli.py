@@ -9,7 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.text import Text
+from typer.main import get_command
 
+from dexkit.cli import app
 from dexkit.protocol.tables import TABLE
 from dexkit.recording import Recording, Stream, read, write
 from dexkit.score.measure import REGISTRY
@@ -275,3 +278,33 @@ def test_a_strange_name_is_one_line(buttons_file, tmp_path):
         assert run.returncode == 2, run.stderr
         assert run.stderr.startswith("dexkit: ")
         assert run.stderr.count("\n") == 1
+
+
+def test_a_bracket_in_the_name_of_a_file_is_shown(buttons_file, tmp_path):
+    strange = tmp_path / "[left].mcap"
+    strange.write_bytes(buttons_file.read_bytes())
+    run = dexkit("score", strange)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines()[0].strip() == "Button board: [left].mcap"
+
+
+def test_a_help_says_what_is_taken_where_nothing_is_said():
+    """All of it: what stands in brackets is no markup."""
+    commands, said = [get_command(app)], 0
+    while commands:
+        command = commands.pop()
+        commands += getattr(command, "commands", {}).values()
+        for parameter in command.params:
+            text = getattr(parameter, "help", None) or ""
+            assert Text.from_markup(text).plain == text.replace("\\[", "["), (command.name, parameter.name)
+            said += "[" in text
+    assert said
+    run = subprocess.run(
+        [sys.executable, "-m", "dexkit", "people", "list", "--help"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "COLUMNS": "120"},
+    )
+    assert "letters of the pseudonym [all]" in run.stdout
+    assert "folder of the records [this user's own]" in run.stdout

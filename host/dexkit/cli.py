@@ -136,7 +136,7 @@ def score_recording(
     page: Annotated[Path | None, typer.Option(help="write a page (.html) to look at")] = None,
     calibration: Annotated[
         list[str] | None,
-        typer.Option(help="a calibration's file or id, one per object, or nominal [those in force]"),
+        typer.Option(help="a calibration's file or id, one per object, or nominal \\[those in force]"),
     ] = None,
 ) -> None:
     """Score a recording: what was done, how long it took, how steadily.
@@ -161,7 +161,7 @@ def score_recording(
 @app.command("rescore")
 def rescore_folder(
     folder: Annotated[Path, typer.Argument(help="recordings (.mcap), at any depth")],
-    workers: Annotated[int, typer.Option(min=1, help="processes on this machine [all]")] = os.cpu_count()
+    workers: Annotated[int, typer.Option(min=1, help="processes on this machine \\[all]")] = os.cpu_count()
     or 1,
     dask_address: Annotated[str, typer.Option("--dask", help="address of a running Dask scheduler")] = "",
     out: Annotated[Path | None, typer.Option(help="one line of JSON each [FOLDER/scores.jsonl]")] = None,
@@ -193,7 +193,7 @@ def rescore_folder(
 #: Ports by name instead of those found.
 Ports = Annotated[
     list[str] | None,
-    typer.Option("--port", help="/dev/ttyACM0, COM3, net:UID, socket://, replay:FILE, sim:pegboard [all]"),
+    typer.Option("--port", help="/dev/ttyACM0, COM3, net:UID, socket://, replay:FILE, sim:pegboard \\[all]"),
 ]
 
 
@@ -240,7 +240,7 @@ def record_live(
     out: Annotated[Path, typer.Option(help="the recording (.mcap); two objects make NAME-cup.mcap, ...")],
     port: Ports = None,
     seconds: Annotated[
-        float | None, typer.Option(min=0.1, callback=ordinary, help="how long [until Ctrl-C]")
+        float | None, typer.Option(min=0.1, callback=ordinary, help="how long \\[until Ctrl-C]")
     ] = None,
     person: Annotated[str, typer.Option(help="a pseudonym")] = "",
     test: Annotated[str, typer.Option(help="what is done: pours, ftm14, drink, buttons, nhpt")] = "",

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress, TimeRemainingColumn
 
 from dexkit.bench import certificate, register
@@ -132,12 +133,14 @@ def calibrate(
         str, typer.Argument(metavar="[OBJECT]", help="cup, coaster, button_board, pegboard")
     ] = "",
     port: Annotated[
-        str, typer.Option(help="/dev/ttyACM0, COM3; demo:7 is a virtual one [the one that is plugged in]")
+        str, typer.Option(help="/dev/ttyACM0, COM3; demo:7 is a virtual one \\[the one that is plugged in]")
     ] = "",
-    masses: Annotated[str, typer.Option(help="known masses in g, as 50,100,200 [what fits the object]")] = "",
+    masses: Annotated[
+        str, typer.Option(help="known masses in g, as 50,100,200 \\[what fits the object]")
+    ] = "",
     class_name: Annotated[str, typer.Option("--class", help="OIML class, or a limit such as 0.1g")] = "M1",
     serials: Annotated[str, typer.Option(help="serial numbers or certificates of the masses")] = "",
-    operator: Annotated[str, typer.Option(help="who does it [your login]")] = "",
+    operator: Annotated[str, typer.Option(help="who does it \\[your login]")] = "",
     temperature: Annotated[
         float | None, typer.Option(callback=ordinary, help="of the room, in degrees Celsius")
     ] = None,
@@ -186,8 +189,8 @@ def calibrate(
 
 @app.command("certificate")
 def write_certificate(
-    calibration: Annotated[str, typer.Argument(help="id, or a board's uid [list all]")] = "",
-    out: Annotated[Path | None, typer.Option(help="NAME.pdf or NAME.html [calibration-ID.pdf]")] = None,
+    calibration: Annotated[str, typer.Argument(help="id, or a board's uid \\[list all]")] = "",
+    out: Annotated[Path | None, typer.Option(help="NAME.pdf or NAME.html \\[calibration-ID.pdf]")] = None,
 ) -> None:
     """Write the certificate of a calibration; without an id, list those of this computer or of a board."""
     if out is not None and not calibration:
@@ -209,7 +212,7 @@ Json = Annotated[Path | None, typer.Option("--json", help="write what was found 
 @app.command("selftest")
 def test_boards(
     port: Annotated[
-        list[str] | None, typer.Argument(help="/dev/ttyACM0, COM3, net:UID, sim:cup [all]")
+        list[str] | None, typer.Argument(help="/dev/ttyACM0, COM3, net:UID, sim:cup \\[all]")
     ] = None,
     seconds: Annotated[
         float, typer.Option(min=5.0, callback=ordinary, help="how long each is left alone")
@@ -243,18 +246,18 @@ def test_boards(
             return not stopped.is_set()
 
         def one(plug: Plug) -> SelfTest | DexkitError:
-            task = bar.add_task(plug.url, total=seconds)
+            task = bar.add_task(escape(plug.url), total=seconds)
 
             def show(done_s: float, seconds: float) -> None:
                 bar.update(task, completed=done_s)
 
             def begin(steps: Walk) -> bool:
                 if walk:
-                    bar.console.print(f"{plug.url}: {steps.words()}")
+                    bar.console.print(f"{plug.url}: {steps.words()}", markup=False)
                 return walk
 
             def look(steps: Walk) -> bool:
-                bar.update(task, description=f"{plug.url}: still {', '.join(steps.left()[:6])}")
+                bar.update(task, description=escape(f"{plug.url}: still {', '.join(steps.left()[:6])}"))
                 return goes_on()
 
             try:
@@ -293,7 +296,7 @@ def test_boards(
 
 @app.command("doctor")
 def examine_computer(
-    port: Annotated[list[str] | None, typer.Argument(help="ports to look at [all]")] = None,
+    port: Annotated[list[str] | None, typer.Argument(help="ports to look at \\[all]")] = None,
     fix: Annotated[bool, typer.Option("--fix", help="do what mends it; else nothing is changed")] = False,
     json_file: Json = None,
 ) -> None:
@@ -334,7 +337,7 @@ def monitor_boards(
     port: Annotated[
         list[str] | None,
         typer.Option(
-            "--port", help="/dev/ttyACM0, COM3, net:UID, socket://, replay:FILE, sim:pegboard [all]"
+            "--port", help="/dev/ttyACM0, COM3, net:UID, socket://, replay:FILE, sim:pegboard \\[all]"
         ),
     ] = None,
 ) -> None:

@@ -26,7 +26,8 @@ recordings = typer.Typer(help="Recordings of trials that a crash broke off.", no
 app.add_typer(recordings, name="recordings")
 
 Data = Annotated[
-    Path | None, typer.Option("--data", envvar="DEXKIT_DATA", help="folder of the records [this user's own]")
+    Path | None,
+    typer.Option("--data", envvar="DEXKIT_DATA", help="folder of the records \\[this user's own]"),
 ]
 Left = Annotated[str, typer.Argument(help="the number that `dexkit recordings list` shows, or its beginning")]
 Pseudonym = Annotated[str, typer.Argument(help="under which the person is known here, as in P-017")]
@@ -99,7 +100,7 @@ def add(
 
 @people.command("list")
 def list_people(
-    part: Annotated[str, typer.Argument(help="letters of the pseudonym [all]")] = "",
+    part: Annotated[str, typer.Argument(help="letters of the pseudonym \\[all]")] = "",
     unseen_for: Annotated[
         float | None,
         typer.Option(min=0, callback=ordinary, help="only those without a trial or change for so many years"),
@@ -280,7 +281,7 @@ def backup(
 @app.command("restore")
 def restore(
     file: Annotated[Path, typer.Argument(help="a backup")],
-    keyring: Annotated[Path | None, typer.Option(help="which opens it [beside it]")] = None,
+    keyring: Annotated[Path | None, typer.Option(help="which opens it \\[beside it]")] = None,
     data: Data = None,
 ) -> None:
     """Restore a backup into an empty folder; whatever is damaged is named, and the rest comes back.

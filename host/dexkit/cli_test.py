@@ -45,16 +45,16 @@ def run_test(
     person: Annotated[str, typer.Option(help="a pseudonym of the records; demo is simulated")] = "",
     hand: Annotated[str, typer.Option(help="both, left or right")] = "both",
     port: Annotated[
-        list[str] | None, typer.Option("--port", help="/dev/ttyACM0, COM3, net:UID, ... [those found]")
+        list[str] | None, typer.Option("--port", help="/dev/ttyACM0, COM3, net:UID, ... \\[those found]")
     ] = None,
     lang: Language = "en",
     auto: Annotated[bool, typer.Option("--auto", help="no keys: the word is said by itself")] = False,
     no_store: Annotated[
         bool, typer.Option("--no-store", help="trials as JSON beside their recordings, in --out")
     ] = False,
-    out: Annotated[Path | None, typer.Option(help="folder for that [out/tests/PERSON-TEST-TIME]")] = None,
-    dominant: Annotated[str, typer.Option(help="hand the person writes with [as noted]: left, right")] = "",
-    affected: Annotated[str, typer.Option(help="affected hand [as noted]: left, right")] = "",
+    out: Annotated[Path | None, typer.Option(help="folder for that \\[out/tests/PERSON-TEST-TIME]")] = None,
+    dominant: Annotated[str, typer.Option(help="hand the person writes with \\[as noted]: left, right")] = "",
+    affected: Annotated[str, typer.Option(help="affected hand \\[as noted]: left, right")] = "",
     pictures: Annotated[
         Path | None, typer.Option(help="a page (.html) to open beside, with a picture of what to do")
     ] = None,

@@ -15,7 +15,7 @@ from dexkit.score.scoring import Result
 
 def print_table(result: Result, title: str, console: Console | None = None) -> None:
     """Print the score: what was measured, then what was not and why, then what a reader must know."""
-    console = console or Console()
+    console = console or Console(markup=False, emoji=False)  # a file may be called [left].mcap
     kind = result.recording.object_kind
     table = Table(title=f"{OBJECT_WORDS.get(kind, kind)}: {title}", title_justify="left", box=SIMPLE_HEAD)
     table.add_column("measure")

@@ -11,6 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
 from dexkit import store
+from dexkit.assess.note import SIMULATED
 from dexkit.errors import DexkitError, InputError, StoreError
 from dexkit.store import PersonFacts
 from dexkit.store.tables import metadata
@@ -74,6 +75,10 @@ def test_people_are_found_by_pseudonym_and_by_letters(place):
     [
         ({"pseudonym": " "}, "cannot be a pseudonym"),
         ({"pseudonym": "a\nb"}, "cannot be a pseudonym"),
+        ({"pseudonym": "P-017 "}, "begins or ends with a blank.*'P-017'"),
+        ({"pseudonym": " P-1"}, "begins or ends with a blank.*'P-1'"),
+        ({"pseudonym": SIMULATED}, "simulated person"),
+        ({"pseudonym": SIMULATED.title()}, "simulated person"),
         ({"birth_year": 1066}, "Nobody alive was born in 1066"),
         ({"birth_year": 3000}, "Nobody alive was born in 3000"),
         ({"affected_hand": "foot"}, "say left or right"),

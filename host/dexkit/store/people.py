@@ -1,5 +1,6 @@
 """People under a pseudonym, and their names apart from them; both sealed with the person's own key."""
 
+import contextlib
 import json
 import uuid
 from collections.abc import Iterable, Sequence
@@ -14,7 +15,7 @@ from dexkit.store.audit import Audit
 from dexkit.store.clock import Clock
 from dexkit.store.database import Database
 from dexkit.store.keyring import Keyring
-from dexkit.store.records import Person, PersonFacts
+from dexkit.store.records import Person, PersonFacts, folded
 from dexkit.store.sealing import SealBrokenError, seal, tag, unseal
 from dexkit.store.tables import NameRow, PersonRow, TrialRow
 
@@ -64,7 +65,7 @@ class People:
         Raises
         ------
         InputError
-            When a fact cannot be true, or the pseudonym is taken.
+            When a fact cannot be true, or the pseudonym is taken or too much like one that is.
         StoreError
             When it cannot be kept; nothing of it is then.
         """
@@ -125,7 +126,7 @@ class People:
         Raises
         ------
         InputError
-            When there is no such person, a fact cannot be true, or the pseudonym is taken.
+            When there is no such person, or a fact or the pseudonym is refused as in `add`.
         """
         now = self._now()
         facts.checked(now.year)
@@ -134,7 +135,7 @@ class People:
             row = self._row(session, person)
             before, key = self._person(row).facts, self._keyring.of(person)
             if facts.pseudonym != before.pseudonym:
-                self._refuse_taken(session, [facts.pseudonym])
+                self._refuse_taken(session, [facts.pseudonym], but=person)
             row.tag = tag(self._tag_key, facts.pseudonym)
             row.facts, row.changed_at = seal(key, facts.text(), _facts_of(person)), now
             changed = [what for what in vars(facts) if vars(facts)[what] != vars(before)[what]]
@@ -289,16 +290,27 @@ class People:
         """
         self._known.pop(person, None)
 
-    def _refuse_taken(self, session: Session, pseudonyms: Sequence[str]) -> None:
-        seen = set()
+    def _refuse_taken(self, session: Session, pseudonyms: Sequence[str], but: str = "") -> None:
+        """Refuse what somebody is called already, or nearly so; `but` this person."""
+        taken = {}
+        for row in session.exec(select(PersonRow).where(PersonRow.person_id != but)):
+            with contextlib.suppress(StoreError):  # of whom nothing can be read, the tag alone is known
+                there = self._person(row).facts.pseudonym
+                taken[folded(there)] = there
         for pseudonym in pseudonyms:
             query = select(PersonRow.person_id).where(PersonRow.tag == tag(self._tag_key, pseudonym))
-            if pseudonym in seen or session.exec(query).first() is not None:
+            there = taken.get(folded(pseudonym), "")
+            if there == pseudonym or session.exec(query).first() is not None:
                 raise InputError(
                     f"{pseudonym} is somebody here already. Take another pseudonym, or see `dexkit people "
                     "show`."
                 )
-            seen.add(pseudonym)
+            if there:
+                raise InputError(
+                    f"{pseudonym} is too much like {there}, who is here already: only capitals or the coding "
+                    "of a letter differ. Take another pseudonym, or see `dexkit people show`."
+                )
+            taken[folded(pseudonym)] = pseudonym
 
     @staticmethod
     def _row(session: Session, person: str) -> PersonRow:

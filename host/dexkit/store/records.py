@@ -1,6 +1,7 @@
 """What goes into the store and comes out of it, as plain data."""
 
 import json
+import unicodedata
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -9,6 +10,8 @@ from dexkit.errors import InputError
 HANDS = ("", "left", "right")
 SEXES = ("", "female", "male", "other")
 OLDEST_YEARS = 120
+#: What tests call their simulated person; `assess.note` has it too, which works without records.
+SIMULATED = "demo"
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,16 @@ class PersonFacts:
             raise InputError(
                 f"{self.pseudonym!r} cannot be a pseudonym: it has 1 to 64 characters on one line, as in "
                 "P-017."
+            )
+        if self.pseudonym != self.pseudonym.strip():
+            raise InputError(
+                f"The pseudonym {self.pseudonym!r} begins or ends with a blank. Probably it slipped in: take "
+                f"{self.pseudonym.strip()!r}."
+            )
+        if folded(self.pseudonym) == SIMULATED:
+            raise InputError(
+                f"The tests of {self.pseudonym!r} are done by a simulated person. Take another pseudonym, as "
+                "in P-017."
             )
         for what, hand in (("affected", self.affected_hand), ("dominant", self.dominant_hand)):
             if hand not in HANDS:
@@ -219,6 +232,18 @@ class Activity:
 
     trials: int
     last_at: datetime | None
+
+
+def folded(pseudonym: str) -> str:
+    """Return what is the same for pseudonyms that differ only in capitals or in how a letter is coded.
+
+    Parameters
+    ----------
+    pseudonym
+        Any.
+    """
+    # A caseless match as Unicode has it (D145): folding may take apart what was put together, and back.
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", pseudonym).casefold())
 
 
 def utc(at: datetime) -> datetime:

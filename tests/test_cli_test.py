@@ -220,6 +220,8 @@ def test_all_tests_are_listed():
         (["nhpt", "--person", "P7", "--no-store", "--auto"], "--dominant"),
         (["nhpt", "--person", "P7", "--no-store", "--dominant", "up", "--auto"], "left or right"),
         (["nhpt", "--person", "P7"], "--auto"),
+        (["buttons", "--person", "demo", "--dominant", "left"], "hands of the simulated person"),
+        (["buttons", "--person", "demo", "--affected", "right"], "hands of the simulated person"),
         (["nhpt_modified", "--person", "demo"], "No simulated person"),
         (["cup_pour_beads", "--person", "demo"], "their cup holds water"),
     ],

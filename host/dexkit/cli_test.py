@@ -136,6 +136,11 @@ def _kept(
 ) -> Iterator[tuple[Patient, Keeping]]:
     """Yield who is tested, and where the trials go."""
     if person == SIMULATED:
+        if dominant or affected:
+            raise InputError(
+                "The hands of the simulated person are given: right-handed, the left one affected. Leave "
+                "--dominant and --affected out, or name another person."
+            )
         patient = demo_patient(datetime.now().date())
         yield patient, InFolder(folder, patient)
     elif no_store:
